@@ -1,0 +1,5 @@
+"""``python -m funnelnlp`` is the command line."""
+
+from funnelnlp.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""Scoring frames in bulk: one picklable callable for one process, for many, and for clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import funnelnlp
+from funnelnlp.model import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@lru_cache(maxsize=4)
+def _model(path: str | None) -> Model:
+    return funnelnlp.load(path)
+
+
+class TurnScorer:
+    """Frame → frame callable that carries only a path and loads the model once per process.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path, optional
+        Model folder; the bundled model when not given.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> score = TurnScorer()
+    >>> score(pd.DataFrame({"role": ["agent"], "text": ["请问订单号是多少？"]}))["question_type"].tolist()
+    ['封闭式']
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = None if path is None else str(path)
+
+    def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the frame with label columns; whole conversations in, see `Model.label_frame`."""
+        return _model(self.path).label_frame(frame)
+
+
+_PART_ROWS = 50_000
+
+
+def label_in_parts(model: Model, frame: pd.DataFrame, done: Callable[[int], object]) -> pd.DataFrame:
+    """Label a frame part by part, never cutting a conversation, and report progress.
+
+    Parameters
+    ----------
+    model : Model
+    frame : pandas.DataFrame
+        With a fresh index (0, 1, 2 …).
+    done : callable
+        Called with the number of rows finished since the last call.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Equal to ``model.label_frame(frame)``.
+    """
+    import pandas as pd
+
+    if len(frame) <= _PART_ROWS:
+        labelled = model.label_frame(frame)
+        done(len(frame))
+        return labelled
+    if "conversation_id" in frame.columns:
+        # A conversation goes where its first row is, so scattered rows stay together.
+        first = frame.index.to_series().groupby(frame["conversation_id"], dropna=False).transform("min")
+    else:
+        first = frame.index.to_series()
+    labelled_parts = []
+    for _, rows in frame.groupby(first // _PART_ROWS, sort=True):
+        labelled_parts.append(model.label_frame(rows))
+        done(len(rows))
+    return pd.concat(labelled_parts).sort_index()

@@ -1,0 +1,378 @@
+"""The ``funnelnlp`` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+import funnelnlp
+from funnelnlp.errors import FunnelError, TranscriptError
+from funnelnlp.taxonomy import BUILTIN_TASKS, canonical_role, load_tasks
+
+
+class _Commands(click.Group):
+    """Turns the library's errors into a message and exit code 1; no traceback for what a user can mend."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FunnelError as error:
+            raise click.ClickException(str(error)) from None
+        except MemoryError:
+            raise click.ClickException("out of memory; split the input into smaller files") from None
+
+
+def _columns(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    columns = {}
+    for value in values:
+        name, sign, source = value.partition("=")
+        if not sign or not name or not source:
+            raise click.BadParameter(f"{value!r}: expected NAME=COLUMN, for example text=内容")
+        columns[name.strip()] = source.strip()
+    return columns
+
+
+Command = Callable[..., Any]
+
+
+def _reading(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            callback=_columns,
+            metavar="NAME=COLUMN",
+            help="Which column of the file is conversation_id, turn_index, role or text, e.g. --column text=内容. Repeatable.",
+        ),
+        click.option("--encoding", help="Encoding of .csv and .jsonl; tried when not given: BOM, UTF-8, GB18030."),
+    ):
+        command = option(command)
+    return command
+
+
+_model_option = click.option("--model", "model_path", metavar="DIR", help="Model folder; the bundled model when not given.")
+_tasks_option = click.option(
+    "--tasks", "tasks_path", metavar="FILE", help="Your own label set: a JSON list of {name, labels, role}."
+)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(funnelnlp.__version__, prog_name="funnelnlp")
+def main() -> None:
+    r"""Label every turn of Chinese customer-service conversations.
+
+    \b
+    funnelnlp score chats.csv -o labelled.csv     label a chat log
+    funnelnlp label "怎么还没发货？" --role 客户    label one turn
+    funnelnlp check labelled.csv                  look for mistakes in labelled data
+    funnelnlp train labelled.csv -o my-model      train on your own labels
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure") and (stream.encoding or "").lower() not in ("utf-8", "utf8"):
+            stream.reconfigure(encoding="utf-8")
+
+
+@main.command()
+@click.argument("source", metavar="IN")
+@click.option("-o", "--output", metavar="OUT", help="File to write; its extension chooses the format.")
+@_model_option
+@_reading
+@click.option("--on-error", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="What a bad row does.")
+@click.option("--rejected", metavar="FILE", help="With --on-error skip: where rows left out go [default: OUT.rejected.csv].")
+@click.option("--names", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the column names.")
+@click.option("--records", is_flag=True, help="Write one conversation a line (.jsonl).")
+@click.option("--show", type=click.IntRange(min=0), metavar="N", help="Show the first N labelled turns on screen.")
+@click.option("--quiet", is_flag=True, help="No summary.")
+def score(
+    source: str,
+    output: str | None,
+    model_path: str | None,
+    columns: dict[str, str],
+    encoding: str | None,
+    on_error: str,
+    rejected: str | None,
+    names: str,
+    records: bool,
+    show: int | None,
+    quiet: bool,
+) -> None:
+    r"""Label every turn of the chat log IN (.csv .jsonl .parquet .xlsx, or a folder of them).
+
+    \b
+    Examples:
+      funnelnlp score chats.xlsx -o labelled.xlsx --names zh
+      funnelnlp score chats.csv -o labelled.parquet --column text=聊天记录 --encoding big5
+      funnelnlp score chats.jsonl --show 20
+    """
+    from funnelnlp.batch import label_in_parts
+    from funnelnlp.cli.screen import show_summary, show_turns
+    from funnelnlp.transcripts import write_transcripts
+
+    if output is not None and Path(output).resolve() == Path(source).resolve():
+        raise TranscriptError(f"{output}: the output would replace the input; choose another name")
+    if output is not None:
+        write_transcripts_check(output, records)
+    model = funnelnlp.load(model_path)
+    target = Path(output or source)
+    rejected_to = rejected or str(target.with_name(f"{target.stem}.rejected.csv"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        frame = funnelnlp.read_transcripts(source, columns=columns, encoding=encoding, on_error=on_error, rejected_to=rejected_to)
+    left_out = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    with click.progressbar(
+        length=len(frame), label="scoring", file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
+    ) as bar:
+        labelled = label_in_parts(model, frame, bar.update)
+    if output is not None:
+        write_transcripts(labelled, output, column_names=names, records=records)
+    for message in left_out:
+        click.echo(f"{message}\nThey are in {rejected_to}", err=True)
+    if show is None:
+        show = 20 if output is None else 0
+    if show:
+        show_turns(labelled, model.tasks, show)
+    if not quiet:
+        show_summary(labelled, model.tasks)
+        if output is not None:
+            click.echo(f"{len(labelled)} labelled turns written to {output}")
+
+
+def write_transcripts_check(output: str, records: bool) -> None:
+    """Refuse an output that cannot be written before any work is done."""
+    from funnelnlp.transcripts.files import FORMATS
+
+    path = Path(output)
+    if path.suffix.lower() not in FORMATS:
+        raise TranscriptError(f"{output}: unknown file type {path.suffix or '(none)'!r}; accepted: {', '.join(FORMATS)}")
+    if records and path.suffix.lower() != ".jsonl":
+        raise TranscriptError(f"{output}: conversation records can be written to .jsonl only")
+    if not path.resolve().parent.is_dir():
+        raise TranscriptError(f"{output}: there is no folder {path.parent}; make it first")
+
+
+def _turn_of(line: str) -> tuple[str | None, str]:
+    """Split ``客户：怎么退款`` into role and text; a line without a known role in front is all text."""
+    for mark in ("\t", "：", ":"):
+        front, sign, rest = line.partition(mark)
+        if sign and canonical_role(front):
+            return canonical_role(front), rest.strip()
+    return None, line.strip()
+
+
+def _conversations(lines: Iterator[str]) -> Iterator[list[tuple[str | None, str]]]:
+    turns: list[tuple[str | None, str]] = []
+    for line in lines:
+        if line.strip():
+            turns.append(_turn_of(line.rstrip("\n")))
+        elif turns:
+            yield turns
+            turns = []
+    if turns:
+        yield turns
+
+
+@main.command()
+@click.argument("text", required=False)
+@click.option("--role", help="Who says TEXT: customer/客户 or agent/客服.")
+@_model_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a turn, with confidences.")
+def label(text: str | None, role: str | None, model_path: str | None, as_json: bool) -> None:
+    r"""Label TEXT, or the conversations on standard input.
+
+    On standard input a line is a turn, its role may stand in front (客户：…), and an empty line starts the
+    next conversation.
+
+    \b
+    Examples:
+      funnelnlp label "请问您的订单号是多少？" --role agent
+      printf '客服：您好，请问有什么可以帮您\n客户：我要退款！！\n' | funnelnlp label --json
+    """
+    model = funnelnlp.load(model_path)
+    if text is not None:
+        conversations: Iterator[list[tuple[str | None, str]]] = iter([[(role, text)]])
+    else:
+        if role is not None:
+            raise click.UsageError("--role goes with TEXT; on standard input write it in front of the line (客户：…)")
+        conversations = _conversations(iter(sys.stdin))
+    for number, turns in enumerate(conversations):
+        if number and not as_json:
+            click.echo()
+        for (who, words), labels in zip(turns, model.label(turns), strict=True):
+            if as_json:
+                click.echo(json.dumps({"role": canonical_role(who), "text": words, **labels}, ensure_ascii=False))
+            else:
+                shown = [f"{task.name}={labels[task.name]}" for task in model.tasks if labels[task.name]]
+                click.echo("\t".join([*shown, words]))
+
+
+@main.command()
+@click.argument("data", metavar="DATA")
+@click.option("-o", "--output", "output", required=True, metavar="MODELDIR", help="Model folder to write.")
+@_tasks_option
+@click.option("--lexicons", "lexicon_folder", metavar="DIR", help="Your lexicons (*.txt) instead of the bundled ones.")
+@click.option("--user-dict", metavar="FILE", help="Extra words for the tokeniser, in jieba's format.")
+@click.option("--c", "strength", type=click.FloatRange(min=0, min_open=True), help="Inverse strength of the L2 penalty.")
+@click.option("--balance", type=click.FloatRange(0, 1), help="Class weights: 0 as frequent as they are, 1 all equal.")
+@click.option("--jobs", type=int, default=-1, show_default=True, help="Processes for cross-validation; -1 for all cores.")
+@_reading
+def train(
+    data: str,
+    output: str,
+    tasks_path: str | None,
+    lexicon_folder: str | None,
+    user_dict: str | None,
+    strength: float | None,
+    balance: float | None,
+    jobs: int,
+    columns: dict[str, str],
+    encoding: str | None,
+) -> None:
+    r"""Train a model on labelled turns: DATA is a file or a folder with one column per task.
+
+    \b
+    Examples:
+      funnelnlp train labelled.xlsx -o my-model
+      funnelnlp train tickets.csv --tasks tasks.json -o urgent-model
+    where tasks.json holds [{"name": "urgent", "labels": ["no", "yes"], "role": "customer"}]
+    """
+    from dataclasses import replace
+
+    from funnelnlp.text import read_lexicons, read_user_dictionary
+    from funnelnlp.training import TrainingSettings
+
+    tasks = load_tasks(tasks_path) if tasks_path else BUILTIN_TASKS
+    settings = TrainingSettings()
+    if user_dict:
+        settings = replace(settings, encoder=replace(settings.encoder, user_words=read_user_dictionary(user_dict)))
+    if strength is not None:
+        settings = replace(settings, C=strength)
+    if balance is not None:
+        settings = replace(settings, balance=balance)
+    lexicons = read_lexicons(lexicon_folder) if lexicon_folder else None
+    frame = funnelnlp.read_transcripts(data, columns=columns, encoding=encoding)
+    model = funnelnlp.train(frame, tasks, settings=settings, lexicons=lexicons, n_jobs=jobs)
+    model.save(output)
+    counts = ", ".join(task.name for task in tasks)
+    click.echo(f"{output}: {counts}; learnt from {len(frame)} turns of {model.info['conversations']} conversations")
+
+
+@main.command()
+@click.argument("data", metavar="DATA")
+@_model_option
+@click.option("--json", "json_path", metavar="OUT", help="Write all figures to a JSON file.")
+@click.option("--min-support", type=click.IntRange(min=1), default=10, show_default=True, help="Turns a label needs to count.")
+@_reading
+def evaluate(
+    data: str, model_path: str | None, json_path: str | None, min_support: int, columns: dict[str, str], encoding: str | None
+) -> None:
+    r"""Measure a model on labelled turns: macro-F1 with intervals, per label, confusion, calibration.
+
+    \b
+    Example:
+      funnelnlp evaluate labelled.csv --model my-model --json figures.json
+    """
+    from funnelnlp.cli.screen import show_evaluation
+    from funnelnlp.transcripts.files import atomically
+
+    model = funnelnlp.load(model_path)
+    frame = funnelnlp.read_transcripts(data, columns=columns, encoding=encoding)
+    result = funnelnlp.evaluate(model, frame, min_support=min_support)
+    if json_path:
+        text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
+        atomically(Path(json_path), lambda target: target.write_text(text, encoding="utf-8"))
+    show_evaluation(result)
+
+
+@main.command()
+@click.argument("first")
+@click.argument("second")
+@_tasks_option
+def agreement(first: str, second: str, tasks_path: str | None) -> None:
+    r"""Say how far two people labelled the same turns alike: share of equal labels and Cohen's kappa per task.
+
+    Turns are matched by conversation_id and turn_index.
+
+    \b
+    Example:
+      funnelnlp agreement labelled-by-li.xlsx labelled-by-wang.xlsx
+    """
+    from funnelnlp.cli.screen import show_agreement
+    from funnelnlp.training import agreement as measure
+
+    tasks = load_tasks(tasks_path) if tasks_path else BUILTIN_TASKS
+    show_agreement(measure(funnelnlp.read_transcripts(first), funnelnlp.read_transcripts(second), tasks))
+
+
+@main.command()
+@click.argument("text")
+@click.option("--task", required=True, help="Which task to explain, e.g. emotion_phase.")
+@click.option("--role", help="Who says TEXT: customer/客户 or agent/客服.")
+@click.option("--label", "label_", help="Explain this label instead of the one given.")
+@click.option(
+    "--before", multiple=True, metavar="TURN", help="An earlier turn, e.g. --before 客服：请稍等. Repeatable, in order."
+)
+@click.option("--top", type=click.IntRange(min=1), default=12, show_default=True, help="How many contributions to show.")
+@_model_option
+def explain(
+    text: str, task: str, role: str | None, label_: str | None, before: tuple[str, ...], top: int, model_path: str | None
+) -> None:
+    r"""Say which words and circumstances made the score of a label, exactly.
+
+    \b
+    Example:
+      funnelnlp explain "都三天了还没发货！！" --role 客户 --task emotion_phase --before 客服：请您耐心等待
+    """
+    from funnelnlp.cli.screen import show_explanation
+
+    turns = [*map(_turn_of, before), (role, text)]
+    show_explanation(funnelnlp.load(model_path).explain(turns, -1, task, label_), top)
+
+
+@main.command()
+@_model_option
+def info(model_path: str | None) -> None:
+    """Show what a model labels, what it was trained on and how large it is."""
+    from funnelnlp.cli.screen import show_info
+    from funnelnlp.resources import bundled
+
+    show_info(funnelnlp.load(model_path), Path(model_path) if model_path else bundled("models/default"))
+
+
+@main.command()
+@click.argument("data", metavar="DATA")
+@_tasks_option
+@_reading
+def check(data: str, tasks_path: str | None, columns: dict[str, str], encoding: str | None) -> None:
+    r"""Look for mistakes in labelled data: unknown labels, empty cells, conflicts, broken conversations.
+
+    Exit code 1 when something would keep the data from being used.
+
+    \b
+    Example:
+      funnelnlp check labelled.xlsx --column text=内容
+    """
+    from funnelnlp.cli.screen import show_counts
+    from funnelnlp.training import check as check_data
+    from funnelnlp.transcripts import load_transcripts
+    from funnelnlp.transcripts.files import describe_rejected
+
+    tasks = load_tasks(tasks_path) if tasks_path else BUILTIN_TASKS
+    result = load_transcripts(data, columns=columns, encoding=encoding)
+    findings = check_data(result.frame, tasks) if len(result.frame) else []
+    if len(result.frame):
+        show_counts(result.frame, tasks)
+    for finding in findings:
+        click.echo(f"{finding.level}: {finding.message}")
+    errors = sum(finding.level == "error" for finding in findings) + len(result.rejected)
+    if len(result.rejected):
+        click.echo(f"error: {len(result.rejected)} rows cannot be used:\n{describe_rejected(result.rejected)}")
+    if errors:
+        raise click.exceptions.Exit(1)
+    click.echo("nothing wrong" if not findings else f"usable, {len(findings)} warnings")

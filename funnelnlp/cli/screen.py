@@ -1,0 +1,176 @@
+"""What the commands show on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from funnelnlp.model import Explanation, Model
+from funnelnlp.taxonomy import EMOTION_PHASE, Task
+
+_COLOURS = {"不满": "yellow", "愤怒": "red", "对抗": "bold red", "解决": "green"}
+_GROUPINGS = ("channel", "industry", "batch")
+_MANY = 12
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    # Piped output has no width of its own; rich would cut lines at 80 columns.
+    return console if console.is_terminal else Console(highlight=False, width=140)
+
+
+def _title(task: Task) -> str:
+    return task.title or task.name
+
+
+def show_turns(frame: pd.DataFrame, tasks: Sequence[Task], number: int) -> None:
+    """Show the first labelled turns, a blank line between conversations."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for task in tasks:
+        table.add_column(_title(task), no_wrap=True)
+    table.add_column("内容", overflow="fold")
+    rows = frame.head(number)
+    last: Any = None
+    for position, row in enumerate(rows.to_dict("records")):
+        if position and row.get("conversation_id") != last:
+            table.add_row()
+        last = row.get("conversation_id")
+        speaker = {"customer": "客户", "agent": "客服"}.get(str(row.get("role")), "")
+        cells = [Text(row[task.name], _COLOURS.get(row[task.name], "")) for task in tasks]
+        table.add_row(speaker, *cells, Text(row["text"].replace("\n", " ")))
+    _console().print(table)
+
+
+def show_summary(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
+    """Show how often each label occurs, and where customers got angry."""
+    console = _console()
+    n_conversations = frame["conversation_id"].nunique() if "conversation_id" in frame else None
+    size = f"{len(frame)} turns" + (f" of {n_conversations} conversations" if n_conversations else "")
+    console.print(f"\n[bold]{size}[/bold]")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for task in tasks:
+        cells = frame[task.name]
+        counts = cells[cells != ""].value_counts()
+        total = max(1, int(counts.sum()))
+        parts = [f"{name} {counts.get(name, 0)} ({100 * counts.get(name, 0) / total:.0f} %)" for name in task.label_names]
+        table.add_row(_title(task), "   ".join(parts))
+    console.print(table)
+    if "conversation_id" in frame and EMOTION_PHASE.name in [task.name for task in tasks]:
+        hot = frame[frame[EMOTION_PHASE.name].isin(["愤怒", "对抗"])]
+        names = [str(name) for name in hot["conversation_id"].unique()]
+        if names:
+            shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+            console.print(f"愤怒/对抗 in {len(names)} conversations: {shown}")
+
+
+def show_counts(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
+    """Show the size of labelled data: per label, and per channel, industry and batch where it has them."""
+    from funnelnlp.training.guards import distinct_n
+
+    console = _console()
+    conversations = f" of {frame['conversation_id'].nunique()} conversations" if "conversation_id" in frame else ""
+    console.print(f"[bold]{len(frame)} turns{conversations}[/bold]")
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for task in tasks:
+        if task.name in frame:
+            counts = frame[task.name].fillna("").value_counts()
+            table.add_row(task.name, "   ".join(f"{name} {counts.get(name, 0)}" for name in task.label_names))
+    for column in _GROUPINGS:
+        if column in frame:
+            counts = frame[column].value_counts()
+            parts = [f"{name} {count}" for name, count in counts.head(_MANY).items()]
+            rest = f"   … {len(counts)} in all" if len(counts) > _MANY else ""
+            table.add_row(column, "   ".join(parts) + rest)
+    if "channel" in frame:
+        for channel, rows in frame.groupby("channel"):
+            figures = "   ".join(f"distinct-{n} {distinct_n(rows['text'].tolist(), n):.3f}" for n in (2, 3, 4))
+            table.add_row(f"variety of {channel}", f"{figures}   {rows['text'].str.len().mean():.0f} characters a turn")
+    console.print(table)
+
+
+def show_evaluation(result: dict[str, Any]) -> None:
+    """Show the figures of each task and of each of its labels."""
+    console = _console()
+    for task, figures in result.items():
+        low, high = figures["macro_f1_interval"]
+        console.print(
+            f"[bold]{task}[/bold]  macro-F1 {figures['macro_f1']:.3f} (95 % interval {low:.3f}–{high:.3f})  "
+            f"accuracy {figures['accuracy']:.3f}  kappa {figures['kappa']:.3f}  "
+            f"ECE {figures['expected_calibration_error']:.3f}  {figures['turns']} turns"
+        )
+        table = Table(box=None, pad_edge=False)
+        for heading in ("", "precision", "recall", "F1", "turns"):
+            table.add_column(heading, justify="left" if not heading else "right")
+        table.add_column("  truth ↓ predicted →")
+        for (name, figure), row in zip(figures["labels"].items(), figures["confusion"], strict=True):
+            counted = "" if name in figures["macro_f1_labels"] else " (not counted)"
+            table.add_row(
+                name + counted,
+                *(f"{figure[key]:.3f}" for key in ("precision", "recall", "f1")),
+                str(figure["turns"]),
+                "  " + " ".join(f"{count:>6}" for count in row),
+            )
+        console.print(table)
+        if "quadratic_kappa" in figures:
+            console.print(
+                f"quadratic-weighted kappa {figures['quadratic_kappa']:.3f}, "
+                f"mean absolute distance {figures['mean_absolute_distance']:.3f}"
+            )
+        console.print()
+
+
+def show_agreement(result: dict[str, Any]) -> None:
+    """Show how far two label sets agree."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("task", "turns", "conversations", "equal", "kappa", "quadratic kappa", "macro-F1"):
+        table.add_column(heading, justify="left" if heading == "task" else "right")
+    for task, figures in result.items():
+        shown = [figures["accuracy"], figures["kappa"], figures.get("quadratic_kappa"), figures["macro_f1"]]
+        numbers = ["" if number is None else f"{number:.3f}" for number in shown]
+        table.add_row(task, str(figures["turns"]), str(figures["conversations"]), *numbers)
+    _console().print(table)
+
+
+def show_explanation(explanation: Explanation, top: int) -> None:
+    """Show the largest contributions and the sum of the rest."""
+    console = _console()
+    console.print(
+        f"{explanation.task} = [bold]{explanation.label}[/bold]  confidence {explanation.confidence:.3f}  "
+        f"score {explanation.score:.3f}"
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("contribution", justify="right")
+    table.add_column("feature")
+    table.add_column("where")
+    for part in explanation.contributions[:top]:
+        table.add_row(f"{part.contribution:+.3f}", Text(part.feature), part.where)
+    rest = explanation.contributions[top:]
+    if rest:
+        table.add_row(f"{sum(part.contribution for part in rest):+.3f}", f"{len(rest)} more", "")
+    console.print(table)
+
+
+def show_info(model: Model, folder: Path) -> None:
+    """Show tasks, training facts and size of a model."""
+    console = _console()
+    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    console.print(f"[bold]{folder}[/bold]  {size / 1e6:.2f} MB, {model.encoder.n_features} features")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("task", "role", "labels (turns trained on)"):
+        table.add_column(heading)
+    counts = model.info.get("labels", {})
+    for task in model.tasks:
+        known = counts.get(task.name, {})
+        labels = "  ".join(f"{n} ({known[n]})" if n in known else n for n in task.label_names)
+        table.add_row(task.name, task.role or "everybody", labels)
+    console.print(table)
+    for key, value in model.info.items():
+        if key != "labels":
+            console.print(f"{key}: {value}")

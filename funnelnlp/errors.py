@@ -1,0 +1,19 @@
+"""Exceptions of the library: every one says what was wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+
+class FunnelError(ValueError):
+    """Base of all errors that funnelnlp raises on purpose."""
+
+
+class TranscriptError(FunnelError):
+    """A transcript file or frame that cannot be understood (file, row and accepted values are named)."""
+
+
+class TaxonomyError(FunnelError):
+    """A task definition or a label outside it."""
+
+
+class ModelError(FunnelError):
+    """A model folder that is damaged, incomplete, too new or not a model at all."""

@@ -1,0 +1,111 @@
+"""What comes back for one turn, and what an explanation consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+
+class TurnLabels(Mapping[str, "str | float | None"]):
+    """Labels of one turn with their calibrated confidence.
+
+    Reads like a mapping (``labels["funnel_stage"]``) and like an object (``labels.funnel_stage``); the
+    keys are each task's name and ``<task>_confidence``. Where a task does not apply to the turn's role
+    the label is ``""`` and the confidence None.
+
+    Parameters
+    ----------
+    labels : mapping of str to str
+        Label per task.
+    probabilities : mapping of str to mapping
+        Per task the calibrated probability of every label; empty where the task does not apply.
+
+    Examples
+    --------
+    >>> turn = TurnLabels({"mood": "good"}, {"mood": {"good": 0.75, "bad": 0.25}})
+    >>> turn.mood, turn["mood_confidence"]
+    ('good', 0.75)
+    """
+
+    __slots__ = ("_labels", "probabilities")
+
+    def __init__(self, labels: Mapping[str, str], probabilities: Mapping[str, Mapping[str, float]]) -> None:
+        self._labels = labels
+        self.probabilities = probabilities
+
+    def __getitem__(self, key: str) -> str | float | None:
+        if key in self._labels:
+            return self._labels[key]
+        task = key.removesuffix("_confidence")
+        if task != key and task in self._labels:
+            return self.probabilities[task].get(self._labels[task])
+        raise KeyError(key)
+
+    def __getattr__(self, name: str) -> str | float | None:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"no task {name!r}; this model labels {list(self._labels)}") from None
+
+    def __getstate__(self) -> tuple[Mapping[str, str], Mapping[str, Mapping[str, float]]]:
+        return self._labels, self.probabilities
+
+    def __setstate__(self, state: tuple[Mapping[str, str], Mapping[str, Mapping[str, float]]]) -> None:
+        self._labels, self.probabilities = state
+
+    def __iter__(self) -> Iterator[str]:
+        for task in self._labels:
+            yield task
+            yield f"{task}_confidence"
+
+    def __len__(self) -> int:
+        return 2 * len(self._labels)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{task}={label!r} ({self[f'{task}_confidence']:.2f})" for task, label in self._labels.items() if label)
+        return f"TurnLabels({shown})"
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one feature adds to the score of a label.
+
+    Attributes
+    ----------
+    feature : str
+        Readable name, such as ``word 退款`` or ``cue thanks``.
+    where : {"this turn", "speaker's turn before", "other speaker's turn before", "place", "always"}
+        Which text or circumstance the feature was seen in.
+    value, weight, contribution : float
+        ``contribution = value * weight``.
+    """
+
+    feature: str
+    where: str
+    value: float
+    weight: float
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a turn got its label: the exact sum that its score is.
+
+    Attributes
+    ----------
+    task, label : str
+    confidence : float
+        Calibrated probability of ``label``.
+    score : float
+        Linear score; equals the sum of all contributions.
+    contributions : tuple of Contribution
+        Largest absolute contribution first, nothing left out.
+    """
+
+    task: str
+    label: str
+    confidence: float
+    score: float
+    contributions: tuple[Contribution, ...]

@@ -1,0 +1,306 @@
+"""The model: labels, probabilities and explanations with NumPy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funnelnlp.errors import FunnelError, TranscriptError
+from funnelnlp.features import STRUCTURE_NAMES, Layout, TurnEncoder, lay_out, structure_matrix
+from funnelnlp.features.conversation import UNKNOWN_ROLE, role_code
+from funnelnlp.model.labels import Contribution, Explanation, TurnLabels
+from funnelnlp.model.tracker import Tracker
+from funnelnlp.model.weights import Weights, row_products
+from funnelnlp.taxonomy import Task, accepted_roles, canonical_role
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Turn = str | tuple[str | None, str] | Mapping[str, Any]
+
+# Turns encoded at once: large enough to amortise call overhead, small enough to stay in the cache.
+_CHUNK = 4096
+
+
+class Model:
+    """Labels turns of customer-service conversations; made by training or `funnelnlp.load`.
+
+    One loaded model may be shared by all threads of a process.
+
+    Parameters
+    ----------
+    tasks : tuple of Task
+    encoder : TurnEncoder
+    weights : Weights
+    info : mapping
+        JSON-ready facts about the training, shown by ``funnelnlp info``.
+
+    Examples
+    --------
+    >>> import funnelnlp
+    >>> model = funnelnlp.load()
+    >>> turns = model.label([("agent", "您好，请问有什么可以帮您？"), ("customer", "你们就是骗子！！马上退钱！！")])
+    >>> turns[0].funnel_stage, turns[1].emotion_phase
+    ('引导', '愤怒')
+    """
+
+    def __init__(
+        self, tasks: tuple[Task, ...], encoder: TurnEncoder, weights: Weights, info: Mapping[str, Any] | None = None
+    ) -> None:
+        self.tasks = tasks
+        self.encoder = encoder
+        self.weights = weights
+        self.info = dict(info or {})
+        ends = np.cumsum([len(task.labels) for task in tasks])
+        self.slices = {t.name: slice(int(e) - len(t.labels), int(e)) for t, e in zip(tasks, ends, strict=True)}
+
+    def __repr__(self) -> str:
+        return f"Model(tasks={[task.name for task in self.tasks]}, features={self.encoder.n_features})"
+
+    def task(self, name: str) -> Task:
+        """Return the task of that name.
+
+        Raises
+        ------
+        FunnelError
+            When the model has no such task.
+        """
+        for task in self.tasks:
+            if task.name == name:
+                return task
+        raise FunnelError(f"this model has no task {name!r}; it has {[t.name for t in self.tasks]}")
+
+    # --- one conversation -----------------------------------------------------------------------------------
+
+    def track(self) -> Tracker:
+        """Return a tracker that labels one live conversation, turn by turn, each at constant cost."""
+        return Tracker(self)
+
+    def label(self, turns: str | Iterable[Turn]) -> list[TurnLabels]:
+        """Label the turns of one conversation.
+
+        Parameters
+        ----------
+        turns : iterable of str, (role, text) or mapping
+            In order. A mapping has ``text`` and may have ``role``. A bare string is a turn of unknown role,
+            which gets a label for every task. A single string is taken as one turn.
+
+        Returns
+        -------
+        list of TurnLabels
+            One a turn.
+
+        Raises
+        ------
+        TranscriptError
+            When a turn has another shape, an unknown role or a text that is not text.
+        """
+        tracker = self.track()
+        return [tracker.add(role, text) for role, text in parse_turns(turns)]
+
+    def explain(self, turns: str | Iterable[Turn], index: int, task: str, label: str | None = None) -> Explanation:
+        """Say what made the score of a label, exactly.
+
+        Parameters
+        ----------
+        turns : as in `label`
+        index : int
+            Which turn; negative numbers count from the end.
+        task : str
+        label : str, optional
+            The label to explain; the one given to the turn when left out.
+
+        Returns
+        -------
+        Explanation
+            Contributions add up to the score.
+
+        Raises
+        ------
+        FunnelError
+            For an unknown task or label, an index outside the conversation, or a task that does not
+            apply to the turn's role.
+        """
+        chosen = self.task(task)
+        parsed = parse_turns(turns)
+        if not -len(parsed) <= index < len(parsed):
+            raise FunnelError(f"turn {index} does not exist: the conversation has {len(parsed)} turns, counted from 0")
+        parsed = parsed[: index % len(parsed) + 1]
+        if not chosen.applies_to(parsed[-1][0]):
+            raise FunnelError(f"task {task!r} applies to {chosen.role} turns, turn {index} is of {parsed[-1][0]}")
+        if label is not None and chosen.canonical(label) is None:
+            raise FunnelError(f"task {task!r} has no label {label!r}; it has {list(chosen.label_names)}")
+        given = self.label(parsed)[-1]
+        label = str(given[task]) if label is None else str(chosen.canonical(label))
+        column = self.slices[task].start + chosen.label_names.index(label)
+        layout = self._lay_out_one([role for role, _ in parsed])
+        last = len(parsed) - 1
+        parts: list[Contribution] = []
+
+        def add(where: str, names: Sequence[str], ids: Iterable[int], values: Iterable[float], weights: Any) -> None:
+            for i, value in zip(ids, values, strict=True):
+                weight = float(weights[i])
+                parts.append(Contribution(names[i], where, float(value), weight, float(value) * weight))
+
+        own_ids, own_values, length, _ = self.encoder.encode_one(parsed[-1][1])
+        add("this turn", self.encoder.names, own_ids, own_values, self.weights.own[:, column])
+        k = len(self.weights.bias)
+        for where, row, offset in (
+            ("speaker's turn before", layout.same[last], 0),
+            ("other speaker's turn before", layout.other[last], k),
+        ):
+            if row >= 0:
+                ids, values, _, _ = self.encoder.encode_one(parsed[int(row)][1])
+                kept = [(i, v) for i, v in zip(ids, values, strict=True) if i < self.encoder.n_context]
+                add(
+                    where,
+                    self.encoder.names,
+                    [i for i, _ in kept],
+                    [v for _, v in kept],
+                    self.weights.memory[:, offset + column],
+                )
+        on = structure_matrix(layout, np.full(len(parsed), length))[last]
+        add("place", STRUCTURE_NAMES, on.tolist(), [1.0] * len(on), self.weights.structure[:, column])
+        bias = float(self.weights.bias[column])
+        parts.append(Contribution("start value", "always", 1.0, bias, bias))
+        parts.sort(key=lambda part: -abs(part.contribution))
+        return Explanation(
+            task=task,
+            label=label,
+            confidence=given.probabilities[task][label],
+            score=sum(part.contribution for part in parts),
+            contributions=tuple(parts),
+        )
+
+    # --- many turns -----------------------------------------------------------------------------------------
+
+    def _lay_out_one(self, roles: Sequence[str | None]) -> Layout:
+        codes = np.array([role_code(role) for role in roles], dtype=np.int64)
+        return lay_out(np.zeros(len(codes), dtype=np.int64), codes)
+
+    def scores(self, texts: Sequence[str], layout: Layout) -> NDArray[np.float32]:
+        """Return the linear scores of all labels of all tasks, shape (n, k).
+
+        Parameters
+        ----------
+        texts : sequence of str, length n
+        layout : Layout
+        """
+        n, k = len(texts), len(self.weights.bias)
+        result = np.empty((n, k), dtype=np.float32)
+        memory = np.empty((n + 1, 2 * k), dtype=np.float32)
+        memory[n] = 0  # what row -1, "nobody spoke before", points at
+        lengths = np.empty(n, dtype=np.int64)
+        for start in range(0, n, _CHUNK):
+            part = slice(start, min(n, start + _CHUNK))
+            rows = self.encoder.encode(texts[part])
+            lengths[part] = rows.lengths
+            result[part] = row_products(rows, self.weights.own)
+            memory[part] = row_products(rows, self.weights.memory, self.encoder.n_context)
+        result += memory[layout.same, :k]
+        result += memory[layout.other, k:]
+        on = structure_matrix(layout, lengths)
+        for group in range(on.shape[1]):
+            result += self.weights.structure[on[:, group]]
+        result += self.weights.bias
+        return result
+
+    def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Turn scores of shape (n, k) into calibrated probabilities, summing to 1 within each task."""
+        scaled = scores / self.weights.temperature
+        for part in self.slices.values():
+            block = scaled[:, part]
+            block -= block.max(axis=1, keepdims=True)
+            np.exp(block, out=block)
+            block /= block.sum(axis=1, keepdims=True)
+        return scaled
+
+    @cached_property
+    def _label_arrays(self) -> dict[str, NDArray[Any]]:
+        return {task.name: np.array([*task.label_names, ""], dtype=object) for task in self.tasks}
+
+    def label_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Label every row of a frame.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            With a column ``text``; ``role``, ``conversation_id`` and ``turn_index`` are used where they are
+            there. Without conversation ids every row is labelled on its own. Rows need not be sorted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The same rows, order, index and columns, followed by each task's label and
+            ``<task>_confidence``. An input column of a task's name is kept as ``<task>_given``.
+
+        Raises
+        ------
+        TranscriptError
+            When the text column is missing, a text is not text, a role is unknown or a turn index is
+            not a number; names the row.
+        """
+        from funnelnlp.model.frames import frame_columns, with_labels
+
+        texts, roles, conversation, order = frame_columns(frame)
+        layout = lay_out(conversation, roles, order)
+        probabilities = self.probabilities(self.scores(texts, layout))
+        labels: dict[str, NDArray[Any]] = {}
+        for task in self.tasks:
+            block = probabilities[:, self.slices[task.name]]
+            best = block.argmax(axis=1)
+            confidence = block[np.arange(len(block)), best].astype(np.float64)
+            if task.role is not None:
+                silent = (roles != role_code(task.role)) & (roles != UNKNOWN_ROLE)
+                best[silent] = len(task.labels)
+                confidence[silent] = np.nan
+            labels[task.name] = self._label_arrays[task.name][best]
+            labels[f"{task.name}_confidence"] = confidence
+        return with_labels(frame, labels)
+
+    def save(self, folder: Any) -> None:
+        """Write the model to a folder (see `funnelnlp.model.persistence`)."""
+        from funnelnlp.model.persistence import save
+
+        save(self, folder)
+
+
+def parse_turns(turns: str | Iterable[Turn]) -> list[tuple[str | None, str]]:
+    """Return the turns of one conversation as (role, text), whatever accepted shape they came in."""
+    if isinstance(turns, str):
+        turns = [turns]
+    result: list[tuple[str | None, str]] = []
+    for index, turn in enumerate(turns):
+        role: object
+        text: object
+        if isinstance(turn, str):
+            role, text = None, turn
+        elif isinstance(turn, Mapping) and "text" in turn:
+            role, text = turn.get("role"), turn["text"]
+        elif isinstance(turn, tuple | list) and len(turn) == 2:
+            role, text = turn
+        else:
+            raise TranscriptError(f"turn {index} is {turn!r}; a turn is a text, (role, text) or a mapping with 'text'")
+        result.append((parse_role(role, f"turn {index}"), parse_text(text, f"turn {index}")))
+    return result
+
+
+def parse_role(role: object, where: str) -> str | None:
+    """Return the canonical role, None for an absent one; an unknown spelling is an error that says ``where``."""
+    if role is None or role == "":
+        return None
+    known = canonical_role(role)
+    if known is None:
+        raise TranscriptError(f"{where}: unknown role {role!r}; accepted: {accepted_roles()}")
+    return known
+
+
+def parse_text(text: object, where: str) -> str:
+    """Return ``text``, refusing what is not a string."""
+    if not isinstance(text, str):
+        raise TranscriptError(f"{where}: the text must be a string, got {text!r} ({type(text).__name__})")
+    return text

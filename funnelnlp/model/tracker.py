@@ -1,0 +1,107 @@
+"""Live labelling: one conversation, turn by turn, at constant cost per turn."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from funnelnlp.features import Position, structure_of
+from funnelnlp.features.conversation import role_code
+from funnelnlp.model.labels import TurnLabels
+
+if TYPE_CHECKING:
+    from funnelnlp.model.model import Model
+
+_EMPTY: dict[str, float] = {}
+
+
+class Tracker:
+    """Labels a conversation while it goes on; made by `Model.track`.
+
+    Its labels equal those of a batch run: a turn's labels depend on it and on what came before.
+
+    Parameters
+    ----------
+    model : Model
+
+    Examples
+    --------
+    >>> import funnelnlp
+    >>> tracker = funnelnlp.load().track()
+    >>> tracker.add("agent", "您好，请问有什么可以帮您？").question_type
+    '开放式'
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._last: Position | None = None
+        # Per speaker, what their last turn adds to the scores of the turns after it.
+        self._memory: dict[int, NDArray[np.float32]] = {}
+        self._before_run: NDArray[np.float32] | None = None
+
+    def add(self, role: str | None, text: str) -> TurnLabels:
+        """Label the next turn.
+
+        Parameters
+        ----------
+        role : str or None
+            ``"customer"``, ``"agent"`` or an alias of them; None when unknown.
+        text : str
+
+        Returns
+        -------
+        TurnLabels
+
+        Raises
+        ------
+        TranscriptError
+            For an unknown role or a text that is not a string.
+        """
+        from funnelnlp.model.model import parse_role, parse_text
+
+        last = self._last
+        where = f"turn {last.index + 1 if last else 0}"
+        role = parse_role(role, where)
+        model, weights = self._model, self._model.weights
+        ids, values, length, _ = model.encoder.encode_one(parse_text(text, where))
+        code = role_code(role)
+        if last is None:
+            position = Position(code, 0, 0, answered=False)
+        elif last.role == code:
+            position = Position(code, last.index + 1, last.run + 1, last.answered)
+        else:
+            position = Position(code, last.index + 1, 0, answered=True)
+            self._before_run = self._memory[last.role]
+        k = len(weights.bias)
+        value_array = np.array(values, dtype=np.float32)
+        scores = value_array @ weights.own[ids]
+        if code in self._memory:
+            scores += self._memory[code][:k]
+        if position.answered and self._before_run is not None:
+            scores += self._before_run[k:]
+        scores += weights.structure[structure_of(position, length)].sum(axis=0)
+        scores += weights.bias
+        n_context = model.encoder.n_context
+        remembered = [j for j, i in enumerate(ids) if i < n_context]
+        self._memory[code] = value_array[remembered] @ weights.memory[[ids[j] for j in remembered]]
+        self._last = position
+        return self._labels((scores / weights.temperature).tolist(), role)
+
+    def _labels(self, scaled: list[float], role: str | None) -> TurnLabels:
+        labels: dict[str, str] = {}
+        probabilities: dict[str, dict[str, float]] = {}
+        for task in self._model.tasks:
+            if not task.applies_to(role):
+                labels[task.name], probabilities[task.name] = "", _EMPTY
+                continue
+            block = scaled[self._model.slices[task.name]]
+            top = max(block)
+            odds = [math.exp(value - top) for value in block]
+            total = sum(odds)
+            names = task.label_names
+            labels[task.name] = names[block.index(top)]
+            probabilities[task.name] = {name: odd / total for name, odd in zip(names, odds, strict=True)}
+        return TurnLabels(labels, probabilities)

@@ -1,0 +1,17 @@
+"""Normalising, typed placeholders for personal data, tokenising and lexicons."""
+
+from funnelnlp.text.lexicons import Lexicons, read_lexicons
+from funnelnlp.text.normalise import normalise, normalise_all
+from funnelnlp.text.placeholders import NAME_OF_CHAR, readable
+from funnelnlp.text.tokenise import Tokeniser, read_user_dictionary
+
+__all__ = [
+    "NAME_OF_CHAR",
+    "Lexicons",
+    "Tokeniser",
+    "normalise",
+    "normalise_all",
+    "read_lexicons",
+    "read_user_dictionary",
+    "readable",
+]

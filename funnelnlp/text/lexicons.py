@@ -1,0 +1,105 @@
+"""Lexicons: plain-text lists of phrases per class, one file a class, which become features."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from funnelnlp.errors import FunnelError
+from funnelnlp.text.normalise import normalise_all
+
+MAX_LENGTH = 8
+
+
+class Lexicons:
+    """Phrases by class, normalised the way turns are; made by `from_phrases` or `read_lexicons`.
+
+    Parameters
+    ----------
+    classes : mapping of str to iterable of str
+        Class name → normalised phrases.
+
+    Examples
+    --------
+    >>> lexicons = Lexicons.from_phrases({"thanks": ["谢谢", "感謝"]})
+    >>> lexicons.count("谢谢,感谢你们")
+    {'thanks': 2}
+    """
+
+    def __init__(self, classes: Mapping[str, Iterable[str]]) -> None:
+        self.classes = {name: tuple(sorted(set(phrases))) for name, phrases in sorted(classes.items())}
+        self.names = tuple(self.classes)
+        self.of_phrase: dict[str, tuple[int, ...]] = {}
+        for index, name in enumerate(self.names):
+            for phrase in self.classes[name]:
+                self.of_phrase[phrase] = (*self.of_phrase.get(phrase, ()), index)
+
+    @classmethod
+    def from_phrases(cls, classes: Mapping[str, Iterable[str]]) -> Lexicons:
+        """Normalise phrases as people write them.
+
+        Parameters
+        ----------
+        classes : mapping of str to iterable of str
+            Class name → phrases. A phrase of more than eight characters after normalising is refused:
+            longer ones are found more reliably by two short entries.
+
+        Raises
+        ------
+        FunnelError
+            For a phrase that is empty or too long after normalising.
+        """
+        normalised: dict[str, list[str]] = {}
+        for name, phrases in classes.items():
+            originals = list(phrases)
+            normalised[name] = normalise_all(originals)
+            for original, phrase in zip(originals, normalised[name], strict=True):
+                if not phrase or len(phrase) > MAX_LENGTH:
+                    raise FunnelError(f"lexicon {name!r}: {original!r} must have 1 to {MAX_LENGTH} characters after normalising")
+        return cls(normalised)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all classes and phrases."""
+        text = "\n".join(f"{name}\t{' '.join(phrases)}" for name, phrases in self.classes.items())
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def count(self, normalised: str) -> dict[str, int]:
+        """Return how often each class occurs in a normalised turn (overlaps count; absent classes left out)."""
+        counts: dict[str, int] = {}
+        of_phrase = self.of_phrase
+        for start in range(len(normalised)):
+            for length in range(1, min(MAX_LENGTH, len(normalised) - start) + 1):
+                for index in of_phrase.get(normalised[start : start + length], ()):
+                    counts[self.names[index]] = counts.get(self.names[index], 0) + 1
+        return counts
+
+
+def read_lexicons(folder: str | Path) -> Lexicons:
+    """Read every ``*.txt`` of a folder: the file name is the class, one phrase a line, ``#`` comments.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+
+    Returns
+    -------
+    Lexicons
+
+    Raises
+    ------
+    FunnelError
+        When the folder has no lexicon, or a file is not UTF-8 text.
+    """
+    files = sorted(Path(folder).glob("*.txt"))
+    if not files:
+        raise FunnelError(f"{folder}: no lexicon (*.txt) there")
+    classes: dict[str, list[str]] = {}
+    for file in files:
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise FunnelError(f"lexicon {file}: not UTF-8 text ({error})") from None
+        classes[file.stem] = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    return Lexicons.from_phrases(classes)

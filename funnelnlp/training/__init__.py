@@ -1,0 +1,18 @@
+"""Training and evaluation; the only room that needs scikit-learn."""
+
+from funnelnlp.training.check import Finding, check
+from funnelnlp.training.estimator import FunnelClassifier
+from funnelnlp.training.evaluation import agreement, evaluate, evaluate_predictions
+from funnelnlp.training.fit import TrainingSettings, out_of_fold, train
+
+__all__ = [
+    "Finding",
+    "FunnelClassifier",
+    "TrainingSettings",
+    "agreement",
+    "check",
+    "evaluate",
+    "evaluate_predictions",
+    "out_of_fold",
+    "train",
+]

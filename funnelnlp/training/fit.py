@@ -1,0 +1,272 @@
+"""From labelled turns to a model: one feature space, one logistic regression a task, one weight matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import optimize, sparse, special
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from funnelnlp.features import STRUCTURE_NAMES, EncoderSettings, Layout, Rows, TurnEncoder, lay_out, structure_matrix
+from funnelnlp.model import Model, Weights
+from funnelnlp.model.frames import frame_columns
+from funnelnlp.resources import bundled
+from funnelnlp.taxonomy import BUILTIN_TASKS, Task, unique_tasks
+from funnelnlp.text import Lexicons, read_lexicons
+from funnelnlp.training.labelled import Ints, check_tasks, conversation_codes
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """How a model is fitted.
+
+    Attributes
+    ----------
+    C : float
+        Inverse strength of the L2 penalty of the logistic regressions.
+    balance : float
+        Exponent of the class weights: 0 leaves classes as frequent as they are, 1 gives each the same
+        total weight.
+    context_weight : float
+        Factor on the features of earlier turns.
+    structure_weight : float
+        Factor on role, place and length.
+    tolerance : float
+        Largest gradient at which a regression counts as fitted.
+    folds : int
+        Cross-validation folds (by conversation) that the calibration is measured on; below 2 for none.
+    encoder : EncoderSettings
+    """
+
+    C: float = 2.0
+    balance: float = 0.5
+    context_weight: float = 0.5
+    structure_weight: float = 0.3
+    tolerance: float = 1e-4
+    folds: int = 5
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+
+
+def design_matrix(rows: Rows, layout: Layout, encoder: TurnEncoder, settings: TrainingSettings) -> sparse.csr_matrix:
+    """Return the features of turns in their context: own, speaker's last turn, other's last turn, place."""
+    n = len(rows.lengths)
+    # In double precision: single leaves the solver short of the optimum.
+    own = sparse.csr_matrix((rows.values.astype(np.float64), rows.ids, rows.indptr), shape=(n, encoder.n_features))
+    nobody = sparse.csr_matrix((1, encoder.n_context))
+    memory = sparse.vstack([own[:, : encoder.n_context] * settings.context_weight, nobody], format="csr")
+    on = structure_matrix(layout, rows.lengths)
+    place = sparse.csr_matrix(
+        (
+            np.full(on.size, settings.structure_weight),
+            on.ravel(),
+            np.arange(0, on.size + 1, on.shape[1]),
+        ),
+        shape=(n, len(STRUCTURE_NAMES)),
+    )
+    return sparse.hstack([own, memory[layout.same], memory[layout.other], place], format="csr")
+
+
+def _fit_task(matrix: sparse.csr_matrix, numbers: Ints, n_labels: int, settings: TrainingSettings) -> tuple[Floats, Floats]:
+    """Return (coefficients, intercepts) of one task, shapes (n_labels, n_columns) and (n_labels,)."""
+    known = np.flatnonzero(numbers >= 0)
+    y = numbers[known]
+    counts = np.bincount(y, minlength=n_labels)
+    weight = (len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))) ** settings.balance
+    regression = LogisticRegression(C=settings.C, max_iter=4000, tol=settings.tolerance)
+    regression.fit(matrix[known], y, sample_weight=weight[y])
+    coefficients = np.zeros((n_labels, matrix.shape[1]))
+    intercepts = np.full(n_labels, -30.0)  # a label that was never seen is never chosen
+    if len(regression.classes_) == 2:
+        half = regression.coef_[0] / 2
+        coefficients[regression.classes_] = np.stack([-half, half])
+        intercepts[regression.classes_] = regression.intercept_[0] / 2 * np.array([-1, 1])
+    else:
+        coefficients[regression.classes_] = regression.coef_
+        intercepts[regression.classes_] = regression.intercept_
+    return coefficients, intercepts
+
+
+def fit_model(
+    frame: pd.DataFrame, tasks: Sequence[Task], numbers: Sequence[Ints], lexicons: Lexicons, settings: TrainingSettings
+) -> Model:
+    """Fit the encoder and every task on a frame, uncalibrated."""
+    texts, roles, conversation, order = frame_columns(frame)
+    layout = lay_out(conversation, roles, order)
+    encoder = TurnEncoder.fit(texts, lexicons, settings.encoder)
+    matrix = design_matrix(encoder.encode(texts), layout, encoder, settings)
+    fitted = [_fit_task(matrix, y, len(task.labels), settings) for task, y in zip(tasks, numbers, strict=True)]
+    stacked = np.concatenate([coefficients for coefficients, _ in fitted]).T
+    own_end, memory_end = encoder.n_features, encoder.n_features + 2 * encoder.n_context
+    same, other = np.split(stacked[own_end:memory_end] * settings.context_weight, 2)
+    weights = Weights(
+        own=np.ascontiguousarray(stacked[:own_end], dtype=np.float32),
+        memory=np.concatenate([same, other], axis=1).astype(np.float32),
+        structure=(stacked[memory_end:] * settings.structure_weight).astype(np.float32),
+        bias=np.concatenate([intercepts for _, intercepts in fitted]).astype(np.float32),
+        temperature=np.ones(stacked.shape[1], dtype=np.float32),
+    )
+    return Model(tuple(tasks), encoder, weights)
+
+
+def scores_of(model: Model, frame: pd.DataFrame) -> NDArray[np.float32]:
+    """Return the linear scores of a frame, shape (n, labels of all tasks)."""
+    texts, roles, conversation, order = frame_columns(frame)
+    return model.scores(texts, lay_out(conversation, roles, order))
+
+
+def out_of_fold(
+    frame: pd.DataFrame,
+    tasks: Sequence[Task] = BUILTIN_TASKS,
+    *,
+    settings: TrainingSettings | None = None,
+    groups: Any = None,
+    folds: int | None = None,
+    lexicons: Lexicons | None = None,
+    n_jobs: int = -1,
+) -> NDArray[np.float32]:
+    """Score every turn with a model that has not seen its group.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Labelled turns, one column per task.
+    tasks : sequence of Task
+    settings : TrainingSettings, optional
+    groups : array-like of shape (n,), optional
+        What must not be torn apart: conversations when not given, or larger units such as registers.
+    folds : int, optional
+        Number of folds; ``settings.folds`` when not given, at most the number of groups (leave one group out).
+    lexicons : Lexicons, optional
+        The bundled ones when not given.
+    n_jobs : int, default -1
+        Processes, as in joblib.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, labels of all tasks)
+        Uncalibrated scores in the order of the tasks.
+    """
+    settings = settings or TrainingSettings()
+    lexicons = lexicons or bundled_lexicons()
+    frame = frame.reset_index(drop=True)
+    numbers = check_tasks(tasks, frame)
+    units = conversation_codes(frame) if groups is None else pd.factorize(np.asarray(groups))[0]
+    splits = GroupKFold(min(folds or settings.folds, int(units.max()) + 1)).split(units, groups=units)
+
+    def one(train_rows: Ints, test_rows: Ints) -> NDArray[np.float32]:
+        part = [y[train_rows] for y in numbers]
+        model = fit_model(frame.iloc[train_rows], tasks, part, lexicons, settings)
+        return scores_of(model, frame.iloc[test_rows])
+
+    pairs = list(splits)
+    results = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(one)(a, b) for a, b in pairs)
+    scores = np.empty((len(frame), sum(len(task.labels) for task in tasks)), dtype=np.float32)
+    for (_, test_rows), block in zip(pairs, results, strict=True):
+        scores[test_rows] = block
+    return scores
+
+
+def _temperature(scores: NDArray[np.float32], numbers: Ints) -> float:
+    """Return what to divide scores by so that held-back labels are most likely (Guo et al. 2017)."""
+    known = numbers >= 0
+    block, y = scores[known].astype(np.float64), numbers[known]
+
+    def loss(log_t: float) -> float:
+        scaled = block / np.exp(log_t)
+        return float((special.logsumexp(scaled, axis=1) - scaled[np.arange(len(y)), y]).mean())
+
+    return float(np.exp(optimize.minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
+
+
+def bundled_lexicons() -> Lexicons:
+    """Return the lexicons that come with the library."""
+    return read_lexicons(bundled("data/lexicons"))
+
+
+def train(
+    frame: pd.DataFrame,
+    tasks: Sequence[Task] = BUILTIN_TASKS,
+    *,
+    settings: TrainingSettings | None = None,
+    lexicons: Lexicons | None = None,
+    n_jobs: int = -1,
+) -> Model:
+    """Train a model on labelled turns.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `read_transcripts` returns it, with one column of labels per task; empty cells are not learnt from.
+    tasks : sequence of Task
+        The four built-in tasks, or your own.
+    settings : TrainingSettings, optional
+    lexicons : Lexicons, optional
+        The bundled ones when not given.
+    n_jobs : int, default -1
+        Processes for the cross-validation behind the calibration.
+
+    Returns
+    -------
+    Model
+        Calibrated by temperature (Guo et al., *On Calibration of Modern Neural Networks*, 2017) on
+        cross-validated scores.
+
+    Raises
+    ------
+    TaxonomyError
+        When a label column is missing or holds something else than its task's labels, or fewer than two of them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from funnelnlp.taxonomy import Task
+    >>> frame = pd.DataFrame({"text": ["马上退钱", "立刻退钱给我", "谢谢你", "好的谢谢"], "urgent": ["yes", "yes", "no", "no"]})
+    >>> urgent = Task.from_dict({"name": "urgent", "labels": ["no", "yes"]})
+    >>> model = train(frame, [urgent], settings=TrainingSettings(folds=0))
+    >>> model.label("快点退钱")[0].urgent
+    'yes'
+    """
+    settings = settings or TrainingSettings()
+    lexicons = lexicons or bundled_lexicons()
+    tasks = unique_tasks(tasks)
+    frame = frame.reset_index(drop=True)
+    numbers = check_tasks(tasks, frame)
+    model = fit_model(frame, tasks, numbers, lexicons, settings)
+    n_conversations = int(conversation_codes(frame).max()) + 1
+    calibrated = 2 <= settings.folds <= n_conversations and _enough(numbers, frame, settings.folds)
+    temperature = np.ones_like(model.weights.temperature)
+    if calibrated:
+        scores = out_of_fold(frame, tasks, settings=settings, lexicons=lexicons, n_jobs=n_jobs)
+        for task, y in zip(tasks, numbers, strict=True):
+            part = model.slices[task.name]
+            temperature[part] = _temperature(scores[:, part], y)
+    model.weights = replace(model.weights, temperature=temperature)
+    from funnelnlp import __version__
+
+    model.info = {
+        "funnelnlp": __version__,
+        "conversations": n_conversations,
+        "turns": len(frame),
+        "labels": {
+            task.name: {name: int((y == i).sum()) for i, name in enumerate(task.label_names)}
+            for task, y in zip(tasks, numbers, strict=True)
+        },
+        "settings": {k: v for k, v in asdict(settings).items() if k != "encoder"},
+        "calibrated": calibrated,
+    }
+    return model
+
+
+def _enough(numbers: Sequence[Ints], frame: pd.DataFrame, folds: int) -> bool:
+    """Tell whether every fold is sure to train on two labels of each task."""
+    conversation = conversation_codes(frame)
+    return all(sum(len(np.unique(conversation[y == label])) >= folds for label in np.unique(y[y >= 0])) >= 2 for y in numbers)

@@ -1,0 +1,75 @@
+"""Labelled frames as arrays of label numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from funnelnlp.errors import TaxonomyError
+from funnelnlp.taxonomy import Task, canonical_role
+
+Ints = NDArray[np.int64]
+
+
+def label_numbers(frame: pd.DataFrame, task: Task) -> Ints:
+    """Return the label number of every row, -1 where the cell is empty or the task does not apply.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With a column named like the task.
+    task : Task
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Raises
+    ------
+    TaxonomyError
+        When the column is missing or holds something that is no label; names row and accepted labels.
+    """
+    if task.name not in frame.columns:
+        raise TaxonomyError(f"no column {task.name!r} with the labels of that task; the data has {list(map(str, frame.columns))}")
+    codes, spellings = frame[task.name].factorize()
+    numbers = np.full(len(spellings) + 1, -1, dtype=np.int64)
+    for i, spelling in enumerate(spellings):
+        if spelling == "":
+            continue
+        label = task.canonical(str(spelling).strip())
+        if label is None:
+            row = frame.index[int((codes == i).argmax())]
+            raise TaxonomyError(
+                f"row {row!r}: {task.name} is {spelling!r}; accepted: {', '.join(task.label_names)} or an empty cell"
+            )
+        numbers[i] = task.label_names.index(label)
+    result: Ints = numbers[codes]
+    if task.role is not None and "role" in frame.columns:
+        applies = np.array([task.applies_to(role) for role in frame["role"].map(canonical_role)], dtype=bool)
+        result[~applies] = -1
+    return result
+
+
+def conversation_codes(frame: pd.DataFrame) -> Ints:
+    """Return a number per conversation for every row; every row its own where there is no conversation_id."""
+    if "conversation_id" not in frame.columns:
+        return np.arange(len(frame))
+    codes: Ints = frame["conversation_id"].factorize(use_na_sentinel=False)[0].astype(np.int64)
+    return codes
+
+
+def check_tasks(tasks: Sequence[Task], frame: pd.DataFrame) -> list[Ints]:
+    """Return the label numbers of each task, refusing tasks that the data cannot teach."""
+    result = []
+    for task in tasks:
+        numbers = label_numbers(frame, task)
+        used = [task.label_names[i] for i in np.unique(numbers[numbers >= 0])]
+        if len(used) < 2:
+            raise TaxonomyError(
+                f"task {task.name!r} needs turns of at least two labels to learn from, the data has {used or 'none'}"
+            )
+        result.append(numbers)
+    return result

@@ -1,0 +1,198 @@
+"""Training, the scikit-learn face, evaluation, checking of labelled data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import cohen_kappa_score, f1_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils import get_tags
+
+from funnelnlp import FunnelClassifier, FunnelError, Task, TaxonomyError, evaluate, train
+from funnelnlp.taxonomy import BUILTIN_TASKS, FUNNEL_STAGE
+from funnelnlp.training import TrainingSettings, check, evaluate_predictions, out_of_fold
+
+QUICK = TrainingSettings(folds=0)
+
+
+def test_training_twice_gives_the_same_bytes(small, tmp_path) -> None:
+    for name in ("a", "b"):
+        train(small, settings=TrainingSettings(folds=3), n_jobs=1).save(tmp_path / name)
+    for part in (tmp_path / "a").iterdir():
+        assert part.read_bytes() == (tmp_path / "b" / part.name).read_bytes(), part.name
+
+
+def test_own_labels_of_one_task(small, tmp_path) -> None:
+    urgent = Task.from_dict({"name": "urgent", "labels": ["no", "yes"], "role": "customer"})
+    frame = small.assign(urgent=np.where(small["emotion_phase"].isin(["愤怒", "对抗"]), "yes", "no"))
+    model = train(frame, [urgent], settings=TrainingSettings(folds=3), n_jobs=1)
+    assert model.label([("customer", "你们这帮骗子！！马上退钱")])[0].urgent == "yes"
+    assert model.label([("agent", "您好")])[0].urgent == ""
+    assert evaluate(model, frame)["urgent"]["macro_f1"] > 0.8
+
+
+def test_a_label_that_never_occurs_is_never_given(small) -> None:
+    extended = Task.from_dict({"name": "funnel_stage", "labels": [*FUNNEL_STAGE.label_names, "回访"]})
+    model = train(small, [extended], settings=QUICK)
+    assert set(model.label_frame(small)["funnel_stage"]) <= set(FUNNEL_STAGE.label_names)
+
+
+def test_empty_cells_are_not_learnt_from(small) -> None:
+    hidden = small.assign(funnel_stage=small["funnel_stage"].where(small.index % 2 == 0, ""))
+    model = train(hidden, [FUNNEL_STAGE], settings=QUICK)
+    assert sum(model.info["labels"]["funnel_stage"].values()) == (small.index % 2 == 0).sum()
+
+
+def test_wrong_labels_say_where(small) -> None:
+    wrong = small.copy()
+    wrong.loc[7, "funnel_stage"] = "结束"
+    with pytest.raises(TaxonomyError, match=r"row 7: funnel_stage is '结束'; accepted: 引导, 筛选, 确认, 解决"):
+        train(wrong)
+    with pytest.raises(TaxonomyError, match="no column 'funnel_stage'"):
+        train(small.drop(columns="funnel_stage"))
+    with pytest.raises(TaxonomyError, match="at least two labels"):
+        train(small[small["funnel_stage"] == "引导"], [FUNNEL_STAGE])
+
+
+def test_english_aliases_are_labels_too(small) -> None:
+    english = {label.name: label.alias for label in FUNNEL_STAGE.labels}
+    model = train(small.assign(funnel_stage=small["funnel_stage"].map(english)), [FUNNEL_STAGE], settings=QUICK)
+    assert model.label("您好，请问有什么可以帮您")[0].funnel_stage == "引导"
+
+
+def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_group(small) -> None:
+    # The left-out group has a label that nobody else has: a model that had seen it would find it.
+    others = np.where(small.index % 2 == 0, "筛选", "解决")
+    copies = small.assign(text="完全一样的一句话", funnel_stage=np.where(small["batch"] == "s1", "引导", others))
+    task = FUNNEL_STAGE
+    scores = out_of_fold(copies, [task], settings=QUICK, groups=copies["batch"], folds=copies["batch"].nunique(), n_jobs=1)
+    assert (scores[(copies["batch"] == "s1").to_numpy()].argmax(axis=1) != 0).all()
+
+
+# --- scikit-learn -------------------------------------------------------------------------------------------------
+
+TEXTS = ["怎么还没发货", "什么时候到货", "多少钱一件", "可以退吗", "谢谢你", "好的明白了", "那就这样吧", "再见"] * 3
+LABELS = (["问"] * 4 + ["答"] * 4) * 3
+
+
+def test_estimator_lives_in_scikit_learn() -> None:
+    classifier = FunnelClassifier(C=3.0)
+    assert clone(classifier).get_params() == classifier.get_params()
+    assert classifier.set_params(C=1.0).C == 1.0
+    assert get_tags(classifier).input_tags.string
+    assert cross_val_score(classifier, TEXTS, LABELS, cv=3).mean() > 0.6
+    search = GridSearchCV(FunnelClassifier(), {"C": [0.5, 5.0], "cue_weight": [0.0, 0.5]}, cv=2, scoring="f1_macro")
+    assert search.fit(TEXTS, LABELS).best_score_ > 0.6
+
+
+@pytest.mark.parametrize("wrap", [list, pd.Series, np.array, lambda t: pd.DataFrame({"text": t})])
+def test_estimator_takes_every_kind_of_text_container(wrap) -> None:
+    classifier = FunnelClassifier().fit(wrap(TEXTS), LABELS)
+    assert classifier.classes_.tolist() == ["答", "问"]
+    assert classifier.predict(wrap(TEXTS[:4])).tolist() == ["问"] * 4
+    proba = classifier.predict_proba(wrap(TEXTS))
+    assert proba.shape == (24, 2)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-6)
+    assert classifier.score(wrap(TEXTS), LABELS) == 1.0
+
+
+def test_estimator_uses_the_context_of_a_frame(small) -> None:
+    alone = small[["text"]]
+    with_context = small[["conversation_id", "turn_index", "role", "text"]]
+    y = small["funnel_stage"]
+    scores = {
+        name: FunnelClassifier(min_df_words=2, min_df_chars=3).fit(X, y).predict_proba(X)
+        for name, X in (("alone", alone), ("context", with_context))
+    }
+    assert np.abs(scores["alone"] - scores["context"]).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (["a", None], ["x", "y"], "turn #1 is None"),
+        (["a", "b"], ["x"], "one label per turn"),
+        (["a", "b"], ["x", None], "label #1 is None"),
+        ("ab", ["x", "y"], "sequence of turns"),
+        ([["a"], ["b"]], ["x", "y"], "one dimension"),
+    ],
+)
+def test_estimator_errors(X, y, message: str) -> None:
+    with pytest.raises(FunnelError, match=message):
+        FunnelClassifier().fit(X, y)
+
+
+# --- evaluation ---------------------------------------------------------------------------------------------------
+
+
+def test_figures_equal_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 4, 400)
+    predicted = np.where(rng.random(400) < 0.7, truth, rng.integers(0, 4, 400))
+    result = evaluate_predictions(truth, predicted, np.arange(400) // 8, "abcd", ordinal=True)
+    assert result["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert result["kappa"] == pytest.approx(cohen_kappa_score(truth, predicted))
+    assert result["quadratic_kappa"] == pytest.approx(cohen_kappa_score(truth, predicted, weights="quadratic"))
+    assert result["mean_absolute_distance"] == pytest.approx(np.abs(truth - predicted).mean())
+    low, high = result["macro_f1_interval"]
+    assert low < result["macro_f1"] < high
+    assert np.sum(result["confusion"]) == result["turns"] == 400
+
+
+def test_rare_labels_do_not_count() -> None:
+    truth = np.array([0] * 30 + [1] * 30 + [2] * 3)
+    result = evaluate_predictions(truth, np.where(truth == 2, 0, truth), np.arange(63), "abc")
+    assert result["macro_f1_labels"] == ["a", "b"]
+    assert result["labels"]["c"]["recall"] == 0.0
+
+
+# --- check --------------------------------------------------------------------------------------------------------
+
+
+def messages(frame) -> str:
+    return "\n".join(f"{f.level}: {f.message}" for f in check(frame))
+
+
+def test_check_finds_what_is_wrong(small) -> None:
+    assert "error" not in messages(small)
+    wrong = small.copy()
+    wrong.loc[3, "funnel_stage"] = "结束"
+    wrong.loc[4, "question_type"] = None
+    wrong.loc[5, "text"] = " "
+    assert "error: funnel_stage: '结束' is not one of" in messages(wrong)
+    assert "question_type: 1 cell empty" in messages(wrong)
+    assert "1 turn has no text" in messages(wrong)
+    assert "error: spin_type: there is no such column" in messages(small.drop(columns="spin_type"))
+
+
+def test_check_finds_broken_conversations(small) -> None:
+    first = small["conversation_id"].iloc[0]
+    rows = small[small["conversation_id"] == first]
+    assert "turns missing in between" in messages(small.drop(index=rows.index[1]))
+    assert "of a single turn" in messages(small.drop(index=rows.index[1:]))
+    assert "with one side only" in messages(small.assign(role="customer"))
+
+
+def test_check_finds_conflicting_duplicates() -> None:
+    rows = [
+        {"conversation_id": c, "turn_index": 0, "role": "agent", "text": "您好请问有什么可以帮到您的吗亲", "funnel_stage": label}
+        for c, label in (("a", "引导"), ("b", "解决"))
+    ]
+    found = [f.message for f in check(pd.DataFrame(rows), [FUNNEL_STAGE])]
+    assert any("labelled differently" in message for message in found)
+
+
+def test_every_task_is_evaluated(model, heldout) -> None:
+    assert set(evaluate(model, heldout)) == {task.name for task in BUILTIN_TASKS}
+    with pytest.raises(TaxonomyError, match="no column"):
+        evaluate(model, heldout.drop(columns=[task.name for task in BUILTIN_TASKS]))
+
+
+def test_calibration_happens_where_there_is_enough_data(small) -> None:
+    settings = TrainingSettings(folds=4)
+    model = train(small, settings=settings, n_jobs=1)
+    assert model.info["calibrated"]
+    assert len(set(model.weights.temperature.tolist())) > 1
+    assert not train(small.head(12), [FUNNEL_STAGE], settings=settings, n_jobs=1).info["calibrated"]
