@@ -27,7 +27,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 model: $(READY)
-	$(BIN)/python -m funnelnlp.training.default
+	$(BIN)/python -m funnelnlp.training.default $(if $(REAL),--real $(REAL))
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks

@@ -110,6 +110,10 @@ class Task:
         """Tell whether a turn of ``role`` gets a label; a turn of unknown role always does."""
         return self.role is None or role is None or role == self.role
 
+    def columns_in_chinese(self) -> dict[str, str]:
+        """Return the Chinese names of the columns that labelling adds; none for a task without a title."""
+        return {self.name: self.title, f"{self.name}_confidence": f"{self.title}置信度"} if self.title else {}
+
     def canonical(self, value: str) -> str | None:
         """Return the label that ``value`` names (a name or an English alias), or None.
 
@@ -158,6 +162,9 @@ class Task:
             raise TaxonomyError(f"task {data['name']!r} has unknown keys {unknown}; accepted: {sorted(known)}")
         if not isinstance(data["labels"], list | tuple):
             raise TaxonomyError(f"task {data['name']!r}: 'labels' must be a list, got {data['labels']!r}")
+        for key in ("name", "title", "definition"):
+            if not isinstance(data.get(key, ""), str):
+                raise TaxonomyError(f"task {data['name']!r}: {key!r} must be a text, got {data[key]!r}")
         labels = []
         for item in data["labels"]:
             if isinstance(item, str):
@@ -166,6 +173,8 @@ class Task:
                 extra = sorted(set(item) - {"name", "alias", "definition", "response"})
                 if extra:
                     raise TaxonomyError(f"task {data['name']!r}, label {item['name']!r}: unknown keys {extra}")
+                if not all(isinstance(value, str) for value in item.values()):
+                    raise TaxonomyError(f"task {data['name']!r}, label {item['name']!r}: every value must be a text")
                 labels.append(Label(**item))
             else:
                 raise TaxonomyError(f"task {data['name']!r}: a label is a text or an object with 'name', got {item!r}")
@@ -306,8 +315,11 @@ def unique_tasks(tasks: Iterable[Task]) -> tuple[Task, ...]:
     """Return the tasks as a tuple, refusing two of the same name."""
     result = tuple(tasks)
     names = [task.name for task in result]
-    if twice := sorted({n for n in names if names.count(n) > 1}):
-        raise TaxonomyError(f"task names must differ; {twice} occur more than once")
+    columns = [column for name in names for column in (name, f"{name}_confidence")]
+    if twice := sorted({n for n in columns if columns.count(n) > 1}):
+        raise TaxonomyError(f"task names must differ, with _confidence added too; {twice} occur more than once")
+    if reserved := sorted({"conversation_id", "turn_index", "role", "text"} & set(columns)):
+        raise TaxonomyError(f"{reserved} are columns of every transcript; give the task another name")
     return result
 
 

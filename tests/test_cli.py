@@ -85,7 +85,11 @@ def test_bad_rows_skipped_with_a_count_and_a_file(tmp_path) -> None:
 
 def test_outputs_that_cannot_be(samples, tmp_path) -> None:
     path = samples / "chats.csv"
-    assert "would replace the input" in run("score", path, "-o", path, code=1)
+    assert "replace the input" in run("score", path, "-o", path, code=1)
+    assert "replace the input" in run("score", samples, "-o", samples / "new.csv", code=1)
+    assert "two outputs" in run(
+        "score", path, "-o", tmp_path / "o.csv", "--on-error", "skip", "--rejected", tmp_path / "o.csv", code=1
+    )
     assert "unknown file type" in run("score", path, "-o", tmp_path / "o.doc", code=1)
     assert "there is no folder" in run("score", path, "-o", tmp_path / "no" / "o.csv", code=1)
     assert "jsonl only" in run("score", path, "-o", tmp_path / "o.csv", "--records", code=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -20,6 +21,7 @@ from funnelnlp import FunnelError, ModelError, TranscriptError
 from funnelnlp.features import STRUCTURE_NAMES, structure_of
 from funnelnlp.features.conversation import positions
 from funnelnlp.features.encoder import char_ngrams
+from funnelnlp.model.persistence import _head_digest
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS
 from funnelnlp.text import Tokeniser, normalise, normalise_all
@@ -179,7 +181,7 @@ def test_explanation_names_the_words(model) -> None:
 
 def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
     small = small[small["conversation_id"].isin(small["conversation_id"].unique()[::4])].reset_index(drop=True)
-    settings = TrainingSettings(folds=0, tolerance=1e-9)
+    settings = TrainingSettings(folds=0, alone=0, tolerance=1e-9)
     lexicons = bundled_lexicons()
     numbers = check_tasks(BUILTIN_TASKS, small)
     model = fit_model(small, BUILTIN_TASKS, numbers, lexicons, settings)
@@ -266,12 +268,12 @@ def test_save_and_load_is_exact(model, tmp_path, heldout) -> None:
 
 def test_one_flipped_byte(folder) -> None:
     for part in sorted(folder.iterdir()):
-        if part.name in ("model.json", "README.md"):
+        if part.name == "README.md":
             continue
         data = part.read_bytes()
-        middle = len(data) // 2
-        part.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
-        refused(folder, f"{part.name} does not match its checksum")
+        for place in np.random.default_rng(1).integers(0, len(data), 8):
+            part.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+            refused(folder, part.name if part.name == "model.json" else f"{part.name} does not match its checksum")
         part.write_bytes(data)
     funnelnlp.load(folder)
 
@@ -291,10 +293,22 @@ def test_newer_format(folder) -> None:
     head = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**head, "format": 99}), encoding="utf-8")
     refused(folder, "format 99.*upgrade")
+    for wrong in (True, 0, "1", None):
+        path.write_text(json.dumps({**head, "format": wrong}), encoding="utf-8")
+        refused(folder, "no format number")
     path.write_text("[]", encoding="utf-8")
     refused(folder, "no format number")
     path.write_text("{", encoding="utf-8")
     refused(folder, "damaged")
+
+
+def reseal(folder) -> None:
+    """Give an altered part the right checksums, as somebody would who means harm."""
+    head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    for name in head["parts"]:
+        head["parts"][name]["sha256"] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    head["sha256"] = _head_digest(head)
+    (folder / "model.json").write_text(json.dumps(head, ensure_ascii=False), encoding="utf-8")
 
 
 class Bomb:
@@ -311,11 +325,7 @@ def test_pickles_are_refused_and_never_run(folder, tmp_path) -> None:
     part = folder / "bias.npy"
     np.save(part, np.array([Bomb()], dtype=object), allow_pickle=True)
     refused(folder, "bias.npy holds pickled Python objects")
-    head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    import hashlib
-
-    head["parts"]["bias.npy"]["sha256"] = hashlib.sha256(part.read_bytes()).hexdigest()
-    (folder / "model.json").write_text(json.dumps(head), encoding="utf-8")
+    reseal(folder)
     refused(folder, "bias.npy holds pickled Python objects")
     part.write_bytes(pickle.dumps(Bomb()))
     refused(folder, "bias.npy is a pickle")
@@ -326,12 +336,8 @@ def test_pickles_are_refused_and_never_run(folder, tmp_path) -> None:
 
 
 def test_wrong_shape_with_a_right_checksum(folder) -> None:
-    import hashlib
-
     np.save(folder / "bias.npy", np.zeros(3, dtype=np.float32))
-    head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    head["parts"]["bias.npy"]["sha256"] = hashlib.sha256((folder / "bias.npy").read_bytes()).hexdigest()
-    (folder / "model.json").write_text(json.dumps(head), encoding="utf-8")
+    reseal(folder)
     refused(folder, "bias.npy has shape")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+import time
 
 import opencc
 import pytest
@@ -46,13 +47,35 @@ CASES = {
     "哈哈哈哈哈": "哈哈",
     "您好\r\n在吗\x00": "您好 在吗",
     "\ue000\ue015假的占位": "假的占位",
+    "粤B1234挂": "<车牌>",
+    "张三@qq.com": "<邮箱>",
+    "加微信zhangsan88": "加微信<编号>",
+    "订单号AB12CD34": "订单号<编号>",
+    "一，三，八，零，零": "<编号>",
+    "去了3,000次": "去了<数字>次",
     "": "",
 }
+
+# Each once took time that grew with the square of its length.
+LONG = ["1" * 20_000, "12655013380" * 2000, "a" + " " * 50_000 + "b", "0123456789abcdef" * 1500 + "a.b", "a" * 20_000 + "@"]
+LONG += ["_" * 20_000, "!" * 50_000, ":" * 20_000, " :" * 20_000, "1," * 20_000, "a.,~" * 10_000 + "b", "a." * 10_000]
 
 
 @pytest.mark.parametrize(("raw", "expected"), CASES.items())
 def test_normalise(raw: str, expected: str) -> None:
     assert readable(normalise(raw)) == expected
+
+
+@pytest.mark.parametrize("text", LONG, ids=lambda text: text[:6])
+def test_time_grows_with_length_only(text: str) -> None:
+    def seconds(part: str) -> float:
+        start = time.process_time()
+        normalise(part)
+        return time.process_time() - start
+
+    normalise(text[:100])
+    short = min(seconds(text[: len(text) // 8]) for _ in range(3))
+    assert seconds(text) < 8 * 4 * short + 0.05
 
 
 def test_trailing_full_stop_makes_no_difference() -> None:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import cohen_kappa_score, f1_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.utils import get_tags
 
 from funnelnlp import FunnelClassifier, FunnelError, Task, TaxonomyError, evaluate, train
@@ -37,6 +38,22 @@ def test_a_label_that_never_occurs_is_never_given(small) -> None:
     extended = Task.from_dict({"name": "funnel_stage", "labels": [*FUNNEL_STAGE.label_names, "回访"]})
     model = train(small, [extended], settings=QUICK)
     assert set(model.label_frame(small)["funnel_stage"]) <= set(FUNNEL_STAGE.label_names)
+
+
+def test_data_without_any_label_is_refused(small, model) -> None:
+    with pytest.raises(TaxonomyError, match="nothing to measure"):
+        evaluate(model, small.assign(**{task.name: "" for task in BUILTIN_TASKS}))
+    only = evaluate(model, small.assign(emotion_phase=None))
+    assert "emotion_phase" not in only
+    with pytest.raises(TaxonomyError, match="must be one label"):
+        train(small.assign(funnel_stage=[["引导"]] * len(small)))
+
+
+def test_task_names_must_not_be_transcript_columns(small) -> None:
+    for names in (["text"], ["u", "u_confidence"]):
+        tasks = [Task.from_dict({"name": name, "labels": ["a", "b"]}) for name in names]
+        with pytest.raises(TaxonomyError):
+            train(small, tasks)
 
 
 def test_empty_cells_are_not_learnt_from(small) -> None:
@@ -98,6 +115,16 @@ def test_estimator_takes_every_kind_of_text_container(wrap) -> None:
     assert classifier.score(wrap(TEXTS), LABELS) == 1.0
 
 
+def test_labels_may_be_anything() -> None:
+    for labels in ([1, 0], [True, False], [" x", "y "]):
+        classifier = FunnelClassifier().fit(["怎么退款", "谢谢你"], labels)
+        assert classifier.predict(["怎么退款", "谢谢你"]).tolist() == labels
+    proba = cross_val_predict(FunnelClassifier(), TEXTS, LABELS, cv=2, method="predict_proba")
+    assert proba.shape == (24, 2)
+    with pytest.raises(NotFittedError):
+        FunnelClassifier().predict(["好"])
+
+
 def test_estimator_uses_the_context_of_a_frame(small) -> None:
     alone = small[["text"]]
     with_context = small[["conversation_id", "turn_index", "role", "text"]]
@@ -115,6 +142,7 @@ def test_estimator_uses_the_context_of_a_frame(small) -> None:
         (["a", None], ["x", "y"], "turn #1 is None"),
         (["a", "b"], ["x"], "one label per turn"),
         (["a", "b"], ["x", None], "label #1 is None"),
+        (["a", "b"], ["x", ""], "label #1 is ''"),
         ("ab", ["x", "y"], "sequence of turns"),
         ([["a"], ["b"]], ["x", "y"], "one dimension"),
     ],

@@ -75,6 +75,49 @@ def test_records(tmp_path) -> None:
     assert to_records(again) == [{**line, "turns": line["turns"]} for line in lines]
 
 
+def test_a_cut_emoji_does_not_stop_anything(tmp_path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"role":"agent","text":"好\\ud83d","tags":["\\ud83d"]}\n', encoding="utf-8")
+    frame = read_transcripts(tmp_path / "a.jsonl")
+    assert frame["text"].tolist() == ["好\ufffd"]
+    for suffix in (".csv", ".jsonl", ".xlsx", ".parquet"):
+        write_transcripts(frame.drop(columns="tags"), tmp_path / f"o{suffix}")
+        assert read_transcripts(tmp_path / f"o{suffix}")["text"].tolist() == ["好\ufffd"]
+
+
+def test_line_breaks_inside_cells_survive(tmp_path) -> None:
+    texts = ["a\rb", "a\nb", "a\r\nb", '"a"', "a,b"]
+    write_transcripts(pd.DataFrame({"role": "agent", "text": texts}), tmp_path / "a.csv")
+    assert read_transcripts(tmp_path / "a.csv")["text"].tolist() == texts
+
+
+def test_what_a_format_cannot_hold_is_said(tmp_path) -> None:
+    mixed = pd.DataFrame({"role": ["agent", "agent"], "text": ["a", "b"], "extra": [1, {"a": 2}]})
+    with pytest.raises(TranscriptError, match="mixes types"):
+        write_transcripts(mixed, tmp_path / "a.parquet")
+    with pytest.raises(TranscriptError, match="do not fit a cell"):
+        write_transcripts(pd.DataFrame({"role": ["agent"], "text": ["a" * 40_000]}), tmp_path / "a.xlsx")
+    with pytest.raises(TranscriptError, match="would be called '内容'"):
+        write_transcripts(mixed.assign(内容="x"), tmp_path / "a.csv", column_names="zh")
+    zoned = pd.DataFrame({"role": ["agent"], "text": ["a"], "at": [pd.Timestamp("2026-01-01", tz="Asia/Shanghai")]})
+    write_transcripts(zoned, tmp_path / "z.xlsx")
+    assert [p.name for p in tmp_path.iterdir()] == ["z.xlsx"]
+
+
+def test_missing_values_stay_missing(tmp_path) -> None:
+    frame = pd.DataFrame({"role": ["agent"] * 2, "text": ["a", "b"], "n": pd.array([1, None], dtype="Int64")})
+    frame["at"] = pd.to_datetime(["2026-01-01", None])
+    write_transcripts(frame, tmp_path / "a.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert lines[1]["n"] is None
+    assert lines[1]["at"] is None
+
+
+def test_a_parquet_index_is_a_column(tmp_path) -> None:
+    frame = pd.DataFrame({"conversation_id": ["c", "c"], "role": ["agent"] * 2, "text": ["a", "b"]})
+    frame.set_index("conversation_id").to_parquet(tmp_path / "a.parquet")
+    assert read_transcripts(tmp_path / "a.parquet")["conversation_id"].tolist() == ["c", "c"]
+
+
 def test_rows_without_turn_numbers_are_numbered(tmp_path) -> None:
     rows = [{"session_id": s, "speaker": "agent", "content": "好"} for s in ("a", "b", "a")]
     assert read_transcripts(write_csv(tmp_path / "a.csv", rows))["turn_index"].tolist() == [0, 0, 1]
@@ -92,6 +135,9 @@ def test_column_overrides(tmp_path) -> None:
         read_transcripts(write_csv(path, rows))
     frame = read_transcripts(path, columns={"role": "谁", "text": "说了"})
     assert frame.to_dict("records") == [{"role": "agent", "text": "好"}]
+    write_csv(tmp_path / "b.csv", [{"role": "agent", "text": "旧", "内容": "新"}])
+    frame = read_transcripts(tmp_path / "b.csv", columns={"text": "内容"})
+    assert frame.to_dict("records") == [{"role": "agent", "text": "新", "text_original": "旧"}]
     with pytest.raises(TranscriptError, match="no column '话'"):
         read_transcripts(path, columns={"text": "话"})
     with pytest.raises(TranscriptError, match="is not one of"):
@@ -132,6 +178,15 @@ BAD_FILES = {
     ),
     "noid.csv": ("conversation_id,role,text\nc,agent,好\n,agent,好\n".encode(), "row 3: conversation_id is an empty cell"),
     "json.jsonl": ('{"role":"agent","text":"好"}\n{"role":\n'.encode(), "json.jsonl, row 2: not valid JSON"),
+    "quote.csv": (
+        'role,text\nagent,"您好\nagent,好\n'.encode(),
+        "row 2: a quotation mark opens a cell here that is",
+    ),
+    "quotes.csv": ('role,text\nagent,"您好"的\nagent,好\n'.encode(), "row 2: not valid CSV"),
+    "inf.csv": ("conversation_id,turn_index,role,text\nc,inf,agent,好\n".encode(), "turn_index must be a number, got 'inf'"),
+    "huge.jsonl": (b'{"conversation_id":1,"turn_index":1e999,"role":"agent","text":"a"}\n', "turn_index must be a number"),
+    "lists.jsonl": (b'{"conversation_id":[1],"role":"agent","text":"a"}\n', "conversation_id must be a text or a number"),
+    "deep.jsonl": (b"[" * 100_000 + b"]" * 100_000 + b"\n", "line 1: not valid JSON"),
     "list.jsonl": ('{"role":"agent","text":"好"}\n[1]\n'.encode(), "row 2: expected an object, got list"),
     "turns.jsonl": (b'{"turns":[3]}\n', "line 1: 'turns' must be a list of objects"),
     "number.jsonl": (b'{"role":"agent","text":5}\n', "row 1: text must be text, got 5"),

@@ -115,13 +115,12 @@ def score(
     from funnelnlp.cli.screen import show_summary, show_turns
     from funnelnlp.transcripts import write_transcripts
 
-    if output is not None and Path(output).resolve() == Path(source).resolve():
-        raise TranscriptError(f"{output}: the output would replace the input; choose another name")
-    if output is not None:
-        write_transcripts_check(output, records)
-    model = funnelnlp.load(model_path)
     target = Path(output or source)
     rejected_to = rejected or str(target.with_name(f"{target.stem}.rejected.csv"))
+    _check_outputs(source, *([output] if output else []), *([rejected_to] if on_error == "skip" else []))
+    if records and output and Path(output).suffix.lower() != ".jsonl":
+        raise TranscriptError(f"{output}: conversation records can be written to .jsonl only")
+    model = funnelnlp.load(model_path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         frame = funnelnlp.read_transcripts(source, columns=columns, encoding=encoding, on_error=on_error, rejected_to=rejected_to)
@@ -144,17 +143,23 @@ def score(
             click.echo(f"{len(labelled)} labelled turns written to {output}")
 
 
-def write_transcripts_check(output: str, records: bool) -> None:
-    """Refuse an output that cannot be written before any work is done."""
+def _check_outputs(source: str, *outputs: str) -> None:
+    """Refuse outputs that cannot be written, or that would replace the input or each other, before any work is done."""
     from funnelnlp.transcripts.files import FORMATS
 
-    path = Path(output)
-    if path.suffix.lower() not in FORMATS:
-        raise TranscriptError(f"{output}: unknown file type {path.suffix or '(none)'!r}; accepted: {', '.join(FORMATS)}")
-    if records and path.suffix.lower() != ".jsonl":
-        raise TranscriptError(f"{output}: conversation records can be written to .jsonl only")
-    if not path.resolve().parent.is_dir():
-        raise TranscriptError(f"{output}: there is no folder {path.parent}; make it first")
+    read = Path(source).resolve()
+    for place, output in enumerate(outputs):
+        path = Path(output).resolve()
+        if path.suffix.lower() not in FORMATS:
+            raise TranscriptError(f"{output}: unknown file type {path.suffix or '(none)'!r}; accepted: {', '.join(FORMATS)}")
+        if path == read or read in path.parents:
+            raise TranscriptError(f"{output}: this would replace the input or lie in it; choose another name or folder")
+        if path in (Path(other).resolve() for other in outputs[:place]):
+            raise TranscriptError(f"{output}: two outputs have this name; choose another one with --rejected")
+        if not path.parent.is_dir():
+            raise TranscriptError(f"{output}: there is no folder {path.parent}; make it first")
+        if path.is_dir():
+            raise TranscriptError(f"{output} is a folder; name a file")
 
 
 def _turn_of(line: str) -> tuple[str | None, str]:
@@ -244,9 +249,13 @@ def train(
     """
     from dataclasses import replace
 
+    from funnelnlp.model.persistence import check_target
     from funnelnlp.text import read_lexicons, read_user_dictionary
     from funnelnlp.training import TrainingSettings
 
+    if jobs == 0:
+        raise click.UsageError("--jobs is a number of processes, or -1 for all cores; not 0")
+    check_target(Path(output))
     tasks = load_tasks(tasks_path) if tasks_path else BUILTIN_TASKS
     settings = TrainingSettings()
     if user_dict:
@@ -281,6 +290,8 @@ def evaluate(
     from funnelnlp.cli.screen import show_evaluation
     from funnelnlp.transcripts.files import atomically
 
+    if json_path and Path(json_path).suffix.lower() != ".json":
+        raise TranscriptError(f"{json_path}: the figures are written as .json")
     model = funnelnlp.load(model_path)
     frame = funnelnlp.read_transcripts(data, columns=columns, encoding=encoding)
     result = funnelnlp.evaluate(model, frame, min_support=min_support)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -34,7 +35,7 @@ def show_turns(frame: pd.DataFrame, tasks: Sequence[Task], number: int) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     for task in tasks:
-        table.add_column(_title(task), no_wrap=True)
+        table.add_column(escape(_title(task)), no_wrap=True)
     table.add_column("内容", overflow="fold")
     rows = frame.head(number)
     last: Any = None
@@ -60,14 +61,14 @@ def show_summary(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
         counts = cells[cells != ""].value_counts()
         total = max(1, int(counts.sum()))
         parts = [f"{name} {counts.get(name, 0)} ({100 * counts.get(name, 0) / total:.0f} %)" for name in task.label_names]
-        table.add_row(_title(task), "   ".join(parts))
+        table.add_row(escape(_title(task)), escape("   ".join(parts)))
     console.print(table)
     if "conversation_id" in frame and EMOTION_PHASE.name in [task.name for task in tasks]:
         hot = frame[frame[EMOTION_PHASE.name].isin(["愤怒", "对抗"])]
         names = [str(name) for name in hot["conversation_id"].unique()]
         if names:
             shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
-            console.print(f"愤怒/对抗 in {len(names)} conversations: {shown}")
+            console.print(f"愤怒/对抗 in {len(names)} conversations: {escape(shown)}")
 
 
 def show_counts(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
@@ -80,18 +81,18 @@ def show_counts(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for task in tasks:
         if task.name in frame:
-            counts = frame[task.name].fillna("").value_counts()
-            table.add_row(task.name, "   ".join(f"{name} {counts.get(name, 0)}" for name in task.label_names))
+            counts = frame[task.name].astype(object).value_counts()
+            table.add_row(escape(task.name), escape("   ".join(f"{name} {counts.get(name, 0)}" for name in task.label_names)))
     for column in _GROUPINGS:
         if column in frame:
             counts = frame[column].value_counts()
             parts = [f"{name} {count}" for name, count in counts.head(_MANY).items()]
             rest = f"   … {len(counts)} in all" if len(counts) > _MANY else ""
-            table.add_row(column, "   ".join(parts) + rest)
+            table.add_row(column, escape("   ".join(parts) + rest))
     if "channel" in frame:
         for channel, rows in frame.groupby("channel"):
             figures = "   ".join(f"distinct-{n} {distinct_n(rows['text'].tolist(), n):.3f}" for n in (2, 3, 4))
-            table.add_row(f"variety of {channel}", f"{figures}   {rows['text'].str.len().mean():.0f} characters a turn")
+            table.add_row(escape(f"variety of {channel}"), f"{figures}   {rows['text'].str.len().mean():.0f} characters a turn")
     console.print(table)
 
 
@@ -101,7 +102,7 @@ def show_evaluation(result: dict[str, Any]) -> None:
     for task, figures in result.items():
         low, high = figures["macro_f1_interval"]
         console.print(
-            f"[bold]{task}[/bold]  macro-F1 {figures['macro_f1']:.3f} (95 % interval {low:.3f}–{high:.3f})  "
+            f"[bold]{escape(task)}[/bold]  macro-F1 {figures['macro_f1']:.3f} (95 % interval {low:.3f}–{high:.3f})  "
             f"accuracy {figures['accuracy']:.3f}  kappa {figures['kappa']:.3f}  "
             f"ECE {figures['expected_calibration_error']:.3f}  {figures['turns']} turns"
         )
@@ -112,7 +113,7 @@ def show_evaluation(result: dict[str, Any]) -> None:
         for (name, figure), row in zip(figures["labels"].items(), figures["confusion"], strict=True):
             counted = "" if name in figures["macro_f1_labels"] else " (not counted)"
             table.add_row(
-                name + counted,
+                escape(name + counted),
                 *(f"{figure[key]:.3f}" for key in ("precision", "recall", "f1")),
                 str(figure["turns"]),
                 "  " + " ".join(f"{count:>6}" for count in row),
@@ -134,7 +135,7 @@ def show_agreement(result: dict[str, Any]) -> None:
     for task, figures in result.items():
         shown = [figures["accuracy"], figures["kappa"], figures.get("quadratic_kappa"), figures["macro_f1"]]
         numbers = ["" if number is None else f"{number:.3f}" for number in shown]
-        table.add_row(task, str(figures["turns"]), str(figures["conversations"]), *numbers)
+        table.add_row(escape(task), str(figures["turns"]), str(figures["conversations"]), *numbers)
     _console().print(table)
 
 
@@ -142,7 +143,7 @@ def show_explanation(explanation: Explanation, top: int) -> None:
     """Show the largest contributions and the sum of the rest."""
     console = _console()
     console.print(
-        f"{explanation.task} = [bold]{explanation.label}[/bold]  confidence {explanation.confidence:.3f}  "
+        f"{escape(explanation.task)} = [bold]{escape(explanation.label)}[/bold]  confidence {explanation.confidence:.3f}  "
         f"score {explanation.score:.3f}"
     )
     table = Table(box=None, pad_edge=False)
@@ -161,7 +162,7 @@ def show_info(model: Model, folder: Path) -> None:
     """Show tasks, training facts and size of a model."""
     console = _console()
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    console.print(f"[bold]{folder}[/bold]  {size / 1e6:.2f} MB, {model.encoder.n_features} features")
+    console.print(f"[bold]{escape(str(folder))}[/bold]  {size / 1e6:.2f} MB, {model.encoder.n_features} features")
     table = Table(box=None, pad_edge=False)
     for heading in ("task", "role", "labels (turns trained on)"):
         table.add_column(heading)
@@ -169,8 +170,8 @@ def show_info(model: Model, folder: Path) -> None:
     for task in model.tasks:
         known = counts.get(task.name, {})
         labels = "  ".join(f"{n} ({known[n]})" if n in known else n for n in task.label_names)
-        table.add_row(task.name, task.role or "everybody", labels)
+        table.add_row(escape(task.name), task.role or "everybody", escape(labels))
     console.print(table)
     for key, value in model.info.items():
         if key != "labels":
-            console.print(f"{key}: {value}")
+            console.print(escape(f"{key}: {value}"))

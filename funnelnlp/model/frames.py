@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,9 @@ def frame_columns(frame: pd.DataFrame) -> tuple[list[str], Ints, Ints, NDArray[n
         roles = known[codes]  # absent roles have code -1, the last entry
     order = None
     if "conversation_id" in frame.columns:
-        conversation = frame["conversation_id"].factorize(use_na_sentinel=False)[0].astype(np.int64)
+        conversation = frame["conversation_id"].factorize()[0].astype(np.int64)
+        # A turn of no known conversation stands on its own.
+        conversation = np.where(conversation < 0, -1 - np.arange(n), conversation)
         if "turn_index" in frame.columns:
             order = _numbers(frame["turn_index"])
     else:
@@ -68,12 +71,14 @@ def _number(value: Any) -> float:
         return float("nan")
 
 
-def with_labels(frame: pd.DataFrame, labels: dict[str, NDArray[Any]]) -> pd.DataFrame:
-    """Return the frame with label columns at its end, keeping given columns of the same names."""
-    taken = [name for name in labels if name in frame.columns]
-    clash = [f"{name}_given" for name in taken if f"{name}_given" in frame.columns]
-    if clash:
+def with_labels(frame: pd.DataFrame, labels: dict[str, NDArray[Any]], chinese: Mapping[str, str]) -> pd.DataFrame:
+    """Return the frame with label columns at its end, keeping given columns of the same (or Chinese) names."""
+    names = {name: name for name in labels} | {title: name for title, name in chinese.items() if name in labels}
+    taken = {column: f"{names[column]}_given" for column in frame.columns if column in names}
+    if clash := [given for given in taken.values() if given in frame.columns]:
         raise TranscriptError(
-            f"the frame has the columns {taken} and {clash} already: drop or rename one of each before labelling"
+            f"the frame has the columns {list(taken)} and {clash} already: drop or rename one of each before labelling"
         )
-    return frame.rename(columns={name: f"{name}_given" for name in taken}).assign(**labels)
+    if len(set(taken.values())) < len(taken):
+        raise TranscriptError(f"the columns {list(taken)} mean the same task twice: drop one before labelling")
+    return frame.rename(columns=taken).assign(**labels)

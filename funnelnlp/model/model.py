@@ -260,7 +260,8 @@ class Model:
                 confidence[silent] = np.nan
             labels[task.name] = self._label_arrays[task.name][best]
             labels[f"{task.name}_confidence"] = confidence
-        return with_labels(frame, labels)
+        chinese = {title: name for task in self.tasks for name, title in task.columns_in_chinese().items()}
+        return with_labels(frame, labels, chinese)
 
     def save(self, folder: Any) -> None:
         """Write the model to a folder (see `funnelnlp.model.persistence`)."""

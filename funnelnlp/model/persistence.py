@@ -11,7 +11,7 @@ import io
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,7 @@ def save(model: Model, folder: str | Path) -> None:
         When the folder exists and is not a model folder.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder.is_dir() and _only_model_files(folder)):
-        raise ModelError(f"{folder} exists and is not a model folder: choose another one, nothing was written")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    check_target(folder)
     parts = {f"{name}.npy": _npy(array) for name, array in {**model.weights.arrays(), "idf": model.encoder.idf}.items()}
     encoder = model.encoder
     features = {
@@ -68,23 +66,42 @@ def save(model: Model, folder: str | Path) -> None:
         "info": model.info,
         "parts": {name: {"sha256": _digest(data), "bytes": len(data)} for name, data in sorted(parts.items())},
     }
+    head["sha256"] = _head_digest(head)
     parts["model.json"] = (json.dumps(head, ensure_ascii=False, indent=1) + "\n").encode()
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:12]}")
+    temporary.mkdir()
     try:
-        temporary.chmod(0o755)
         for name, data in parts.items():
             (temporary / name).write_bytes(data)
         if (folder / "README.md").is_file():
             shutil.copy2(folder / "README.md", temporary / "README.md")
         if folder.exists():
-            retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            os.replace(folder, retired / "old")
+            retired = temporary.with_suffix(".old")
+            os.replace(folder, retired)
             os.replace(temporary, folder)
             shutil.rmtree(retired)
         else:
             os.replace(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_target(folder: Path) -> None:
+    """Refuse a folder that a model cannot be saved to; makes the folder above it.
+
+    Raises
+    ------
+    ModelError
+        When the folder exists and is not a model folder, or cannot be made.
+    """
+    if folder.exists() and not (folder.is_dir() and _only_model_files(folder)):
+        raise ModelError(f"{folder} exists and is not a model folder: choose another one, nothing was written")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(f"{folder} cannot be made ({error.strerror})") from None
+    if not os.access(folder.parent, os.W_OK):
+        raise ModelError(f"{folder} cannot be made: {folder.parent} is not writable")
 
 
 def load(folder: str | Path) -> Model:
@@ -109,13 +126,15 @@ def load(folder: str | Path) -> Model:
         head = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     except OSError:
         raise ModelError(f"{folder} is not a model folder: it has no readable model.json") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{folder / 'model.json'} is damaged: {error}") from None
     number = head.get("format") if isinstance(head, dict) else None
-    if not isinstance(number, int):
+    if type(number) is not int or number < 1:
         raise ModelError(f"{folder / 'model.json'} has no format number: this is not a funnelnlp model")
     if number > FORMAT:
         raise ModelError(f"{folder} has model format {number}, this version of funnelnlp reads up to {FORMAT}: upgrade funnelnlp")
+    if head.get("sha256") != _head_digest(head):
+        raise ModelError(f"{folder / 'model.json'} does not match its own checksum: it is damaged or was altered")
     strangers = sorted(p.name for p in folder.iterdir() if p.name not in {*_PARTS, *_ALLOWED_BESIDE})
     if strangers:
         raise ModelError(f"{folder} holds {strangers}, which no model has; refused without opening them")
@@ -142,9 +161,11 @@ def load(folder: str | Path) -> Model:
         tasks = tuple(Task.from_dict(task) for task in head["tasks"])
         model = Model(tasks, encoder, Weights(**arrays), head["info"])
         _check_shapes(model, folder)
-    except FunnelError:
+    except ModelError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except FunnelError as error:
+        raise ModelError(f"{folder} is damaged: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         raise ModelError(f"{folder} is damaged: {type(error).__name__}: {error}") from None
     return model
 
@@ -161,6 +182,11 @@ def _npy(array: Any) -> bytes:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _head_digest(head: dict[str, Any]) -> str:
+    content = {key: value for key, value in head.items() if key != "sha256"}
+    return _digest(json.dumps(content, ensure_ascii=False, sort_keys=True).encode())
 
 
 def _read_part(path: Path, listed: Any) -> bytes:

@@ -29,10 +29,11 @@ _RARE = "〓"
 _WORDS = {"甚么": "什么", "干吗": "干嘛", "𠮶": "嗰"}
 # What lies beyond 16 bits and is no emoji is rare Han, partly made by OpenCC itself.
 _WORD = re.compile("|".join([*_WORDS, "[\U00010000-\U0010ffff]"]))
-_PAUSE = re.compile(r"[ ,、;:|]*[,、;][ ,、;:|]*")
+# The look-behinds keep these linear: a run is looked at once, from its start.
+_PAUSE = re.compile(r"(?<![ ,、;:|])[ :|]*+[,、;][ ,、;:|]*+")
 _SPACES = re.compile(r" {2,}")
 _LONG_RUN = re.compile(r"([^\n])\1{2,}")
-_LINE_ENDS = re.compile(r"^[ ,.~]+|[ ,.。~]+$", re.MULTILINE)
+_LINE_ENDS = re.compile(r"^[ ,.~]+|(?<![ ,.。~])[ ,.。~]++$", re.MULTILINE)
 
 _local = threading.local()
 
@@ -85,8 +86,8 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     joined = _WORD.sub(lambda match: _WORDS.get(match[0], _RARE), joined)
     lines = joined.split("\n")
     insert_placeholders(lines)
-    joined = _PAUSE.sub(",", "\n".join(lines))
-    joined = _SPACES.sub(" ", joined)
+    joined = _SPACES.sub(" ", "\n".join(lines))
+    joined = _PAUSE.sub(",", joined)
     joined = _LONG_RUN.sub(r"\1\1", joined)
     return _LINE_ENDS.sub("", joined).split("\n")
 

@@ -54,7 +54,7 @@ _MASKS = {
 
 _HOTLINE = re.compile(r"(?:10|12|95|96)\d{3,4}")
 _PLATE_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-_SPOKEN_DIGIT = "零〇一二三四五六七八九幺"
+_SPOKEN_DIGIT = "零〇一二三四五六七八九幺壹贰叁肆伍陆柒捌玖"
 
 
 @cache
@@ -85,6 +85,11 @@ def _bracket(match: re.Match[str]) -> str:
     return emoticons()[1].get(match[1].strip(), match[0])
 
 
+def _shouting(match: re.Match[str]) -> str:
+    run = match[0]
+    return CHAR["叹号串" if "?" not in run else "问号串" if "!" not in run else "问叹串"]
+
+
 def _number(match: re.Match[str]) -> str:
     number = match[0]
     if number in _KEPT_NUMBERS:
@@ -108,10 +113,14 @@ _GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
         _rules(
             (r"#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\])(?:#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\]))*", CHAR["表情"]),
             (r"\[([^\[\]\n]{1,12})\]", _bracket),
-            (r"[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+", CHAR["邮箱"]),
             (
-                r"(?:https?://|www\.)[!-~\ue000-\ue01f]+"
-                r"|[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|cn|net|org|tw|hk|io)(?![a-z])(?:[/?#:][!-~]*)?",
+                r"(?<![a-z0-9._%+-])(?:[a-z0-9._%+-]{1,64}|[\u4e00-\u9fff]{1,4}) ?@ ?[a-z0-9-]{1,63}(?:[.,][a-z0-9-]{1,63})+",
+                CHAR["邮箱"],
+            ),
+            (
+                r"(?:https?://|www\.)[!-~\ue000-\ue01f]+(?:/[^\s,，。；;、()（）\"<>]+)?"
+                r"|(?<![a-z0-9.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,5}"
+                r"\.(?:com|cn|net|org|tw|hk|io|me|tv|vip|top|cc|info|xyz|site|shop)(?![a-z])(?:[/?#:][!-~]*)?",
                 CHAR["链接"],
             ),
             (r"@[\w-]{1,16}?(?:客服|官方微博|官微|官方|小助手)(?![\u4e00-\u9fff]{0,2}部)|@[\w-]{1,16}", CHAR["提及"]),
@@ -120,8 +129,8 @@ _GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
     (
         re.compile(rf"[\d{_N}]"),
         _rules(
-            (rf"[{_PLATE_PROVINCES}][a-z][·•. ]?(?=[a-z]*\d)[a-z0-9]{{5,6}}(?![a-z0-9])", CHAR["车牌"]),
-            (r"(?<![a-z0-9])(?:\d{17}[\dx]|\d{6}\*{4,8}\d{2,3}[\dx])(?![a-z0-9])", CHAR["证件号"]),
+            (rf"[{_PLATE_PROVINCES}][a-z][·•. ]?(?=[a-z]*\d)[a-z0-9]{{4,5}}[a-z0-9警学挂港澳](?![a-z0-9])", CHAR["车牌"]),
+            (r"(?<![a-z0-9])(?:\d{17}[\dx]|\d{6}[ -]\d{8}[ -]\d{3}[\dx]|\d{6}\*{4,8}\d{2,3}[\dx])(?![a-z0-9])", CHAR["证件号"]),
             (
                 r"(?<![a-z0-9])(?:\d{4}[ -]?){3}(?:\d{4}|\d{4}[ -]?\d{3})(?![a-z0-9])|\d{4}[ *]{4,12}\d{4}",
                 CHAR["银行卡"],
@@ -133,8 +142,9 @@ _GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
                 CHAR["电话"],
             ),
             (
-                rf"(?:¥|￥|\$|rmb|hk\$|nt\$) ?[\d{_N}]+(?:[,.]\d+)*(?:万|w|k)?"
-                rf"|[\d{_N}]+(?:[,.]\d+)* ?(?:万元|块钱|元钱|元|块|毛钱|rmb|美元|美金|港币|台币|欧元|usd)(?!素)",
+                rf"(?:¥|￥|\$|rmb|hk\$|nt\$) ?[\d{_N}]++(?:[,.]\d++)*+(?:万|w|k)?"
+                rf"|(?<![\d{_N},.])[\d{_N}]++(?:[,.]\d++)*+ ?"
+                r"(?:万元|块钱|元钱|元|块|毛钱|rmb|美元|美金|港币|台币|欧元|usd)(?!素)",
                 CHAR["金额"],
             ),
             (
@@ -144,24 +154,27 @@ _GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
                 _T,
             ),
             (rf"{_T}(?: ?[-~到至]? ?{_T})+", _T),
-            (r"(?<![a-z0-9])\d{3,}(?:[ -]\d{3,})+(?![a-z0-9])", CHAR["编号"]),
-            (r"(?<![a-z0-9])(?=[a-z_-]*(?:\d[a-z_-]*){5})[a-z0-9][a-z0-9_-]{5,}", CHAR["编号"]),
-            (r"(?<![a-z0-9.])\d+(?:[.,]\d+)*%?(?![a-z0-9])", _number),
+            (r"(?<![a-z0-9])\d{3,}+(?:[ -]\d{3,}+)+(?![a-z0-9])", CHAR["编号"]),
+            (r"(?<![a-z0-9_-])(?=[a-z_-]*(?:\d[a-z_-]*){5})[a-z0-9_-]{6,}", CHAR["编号"]),
+            (
+                r"((?:订单|运单|快递单|工|服务)单?号[:是为 ]{0,3}|(?:微信号?|wx|vx|qq号?|q号)[:是为 ]{0,3})"
+                r"(?=[a-z_-]{0,20}\d)[a-z0-9_-]{4,}",
+                lambda m: m[1] + CHAR["编号"],
+            ),
+            (r"(?<![a-z0-9.])\d++(?:[.,]\d++)*+%?(?![a-z0-9])", _number),
         ),
     ),
     (
         re.compile(
-            rf"[{_SPOKEN_DIGIT}](?: ?[{_SPOKEN_DIGIT}]){{4}}|么[{_SPOKEN_DIGIT}]|[{_SPOKEN_DIGIT}]么"
+            rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4}}|么[{_SPOKEN_DIGIT}]|[{_SPOKEN_DIGIT}]么"
             r"|\*\*|xxx|[!?] ?[!?]|\.\.|。。|··|・・|--|__"
         ),
         _rules(
             # OpenCC's Taiwan variant writes the spoken digit 幺 as 么; only its neighbours tell the two apart.
             (rf"(?<=[{_SPOKEN_DIGIT}])么+|(?<![什怎这那多要])么+(?=[{_SPOKEN_DIGIT}])", lambda m: "幺" * len(m[0])),
-            (rf"[{_SPOKEN_DIGIT}](?: ?[{_SPOKEN_DIGIT}]){{4,}}", CHAR["编号"]),
+            (rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4,}}", CHAR["编号"]),
             (r"\*{2,}|(?<![a-z])x{3,}(?![a-z])", CHAR["掩码"]),
-            (r"(?=[!?]*!)(?=[!?]*\?)[!?]{2,}", CHAR["问叹串"]),
-            (r"!(?: ?!)+", CHAR["叹号串"]),
-            (r"\?(?: ?\?)+", CHAR["问号串"]),
+            (r"[!?](?: ?[!?])+", _shouting),
             (r"[.。]{2,}|[·・]{3,}|-{3,}|_{2,}", CHAR["省略号"]),
         ),
     ),

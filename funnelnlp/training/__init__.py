@@ -3,7 +3,7 @@
 from funnelnlp.training.check import Finding, check
 from funnelnlp.training.estimator import FunnelClassifier
 from funnelnlp.training.evaluation import agreement, evaluate, evaluate_predictions
-from funnelnlp.training.fit import TrainingSettings, out_of_fold, train
+from funnelnlp.training.fit import TrainingSettings, learning_curve, out_of_fold, train
 
 __all__ = [
     "Finding",
@@ -13,6 +13,7 @@ __all__ = [
     "check",
     "evaluate",
     "evaluate_predictions",
+    "learning_curve",
     "out_of_fold",
     "train",
 ]

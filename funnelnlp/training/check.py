@@ -11,6 +11,7 @@ import pandas as pd
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
 from funnelnlp.text import normalise_all
 from funnelnlp.training.guards import near_duplicates, personal_data
+from funnelnlp.transcripts.cells import is_empty
 
 _Note = Callable[[str, str], None]
 
@@ -69,7 +70,7 @@ def check(frame: pd.DataFrame, tasks: Sequence[Task] = BUILTIN_TASKS) -> list[Fi
         if task.name not in frame.columns:
             note("error", f"{task.name}: there is no such column")
             continue
-        cells = frame[task.name].fillna("").astype(str).str.strip()
+        cells = _cells(frame, task)
         applies = frame["role"].map(task.applies_to)
         for value in sorted(set(cells) - {""}):
             if task.canonical(value) is None:
@@ -90,7 +91,7 @@ def check(frame: pd.DataFrame, tasks: Sequence[Task] = BUILTIN_TASKS) -> list[Fi
         note("warning", f"{_count(len(blank), 'turn')} {'has' if len(blank) == 1 else 'have'} no text {where(blank)}")
     for task in tasks:
         if task.name in frame.columns:
-            names = {task.canonical(str(v).strip()) for v in frame[task.name].dropna().unique()}
+            names = {task.canonical(cell) for cell in _cells(frame, task)}
             if missing := [name for name in task.label_names if name not in names]:
                 note("warning", f"{task.name}: no turn is labelled {', '.join(missing)}")
     for row, kind, found in personal_data(frame):
@@ -105,6 +106,10 @@ def check(frame: pd.DataFrame, tasks: Sequence[Task] = BUILTIN_TASKS) -> list[Fi
                 f"{str(frame.at[row, 'text'])[:30]!r}",
             )
     return findings
+
+
+def _cells(frame: pd.DataFrame, task: Task) -> pd.Series:
+    return frame[task.name].astype(object).map(lambda cell: "" if is_empty(cell) else str(cell).strip())
 
 
 def _count(number: int, noun: str) -> str:
@@ -140,7 +145,7 @@ def _check_duplicates(frame: pd.DataFrame, tasks: Sequence[Task], note: _Note) -
     for task in tasks:
         if task.name not in frame.columns:
             continue
-        cells = frame[task.name].fillna("")
+        cells = _cells(frame, task)
         used = (long_enough & (cells != "")).to_numpy()
         different = cells[used].groupby([keys[c][used] for c in keys]).nunique()
         conflicts = different.index[different > 1]

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from funnelnlp.model import load
+from funnelnlp.model import Model, load
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
 from funnelnlp.training.baselines import most_frequent, naive_predictions
 from funnelnlp.training.evaluation import evaluate, evaluate_predictions
-from funnelnlp.training.fit import TrainingSettings, out_of_fold, train
+from funnelnlp.training.fit import TrainingSettings, learning_curve, out_of_fold, train
 from funnelnlp.training.labelled import Ints, conversation_codes, label_numbers
 from funnelnlp.transcripts import read_transcripts
+from funnelnlp.transcripts.files import atomically
 
 _REGISTER_FOLDS = 10
+_FIRST_BATCHES = ("s1", "s2", "s3", "s4", "s5")
+
+
+def _registers(frame: pd.DataFrame) -> pd.Series:
+    return frame["channel"] + " " + frame["batch"]
 
 
 def _row(cells: list[str]) -> str:
@@ -44,12 +50,72 @@ def _measure(frame: pd.DataFrame, task: Task, predicted: Ints) -> dict[str, Any]
     return evaluate_predictions(label_numbers(frame, task), predicted, conversation_codes(frame), task.label_names)
 
 
-def card(model: Any, folder: Path, training: pd.DataFrame, heldout: pd.DataFrame) -> str:
+def _real(path: Path | None) -> pd.DataFrame | None:
+    return None if path is None else read_transcripts(path)
+
+
+def _before_and_after(model: Model, training: pd.DataFrame, heldout: pd.DataFrame, real: pd.DataFrame | None) -> list[str]:
+    """Return the section on what the corpus brought over its first five batches."""
+    start = training[training["batch"].isin(_FIRST_BATCHES)]
+    first = train(start, settings=TrainingSettings(folds=0))
+    sets = {"held-out": heldout, **({} if real is None else {"real conversations": real})}
+    results = {(name, m): evaluate(m, frame) for name, frame in sets.items() for m in (first, model)}
+    validated = [_cross_validated(start), _cross_validated(training)]
+    columns = ["cross-validated by conversation", *sets]
+    lines = [
+        "## What the corpus brought",
+        "",
+        f"The same recipe on the first five batches ({start['conversation_id'].nunique()} conversations, {len(start)} turns) "
+        "and on all of them:",
+        "",
+        _row(["task", *(f"{column}, {when}" for column in columns for when in ("before", "after"))]),
+        _row(["---"] * (1 + 2 * len(columns))),
+    ]
+    for task in BUILTIN_TASKS:
+        cells = [figures[task.name] for figures in validated]
+        cells += [_figure(results[name, m][task.name]) for name in sets for m in (first, model)]
+        lines.append(_row([task.name, *cells]))
+    if real is not None:
+        size = f"{real['conversation_id'].nunique()} real conversations, {len(real)} turns"
+        lines += [
+            "",
+            f"The real ones ({size}: public help-desk threads, mall chats, operator calls) are not distributed with the",
+            "project, and nothing is trained on them or chosen by them.",
+        ]
+    return [*lines, ""]
+
+
+def _more_data(curve: pd.DataFrame) -> list[str]:
+    """Return the section on what more conversations would buy."""
+    half, whole = curve.iloc[-2], curve.iloc[-1]
+    gains = ", ".join(f"{task.name} {whole[task.name] - half[task.name]:+.3f}" for task in BUILTIN_TASKS)
+    lines = [
+        "## What more data would buy",
+        "",
+        "Macro-F1 on registers left out, by the number of training conversations (`models/learning_curve.csv`, plotted in",
+        "`notebooks/learning_curve.ipynb`):",
+        "",
+        _row(["conversations", *(task.name for task in BUILTIN_TASKS)]),
+        _row(["---"] * (1 + len(BUILTIN_TASKS))),
+    ]
+    for _, line in curve.iterrows():
+        lines.append(_row([f"{line['conversations']:.0f}", *(f"{line[task.name]:.3f}" for task in BUILTIN_TASKS)]))
+    return [
+        *lines,
+        "",
+        f"The last doubling brought {gains}. Conversations like the ones at hand will bring less than that; a few hundred",
+        "labelled turns of your own channel are worth more than as many of ours.",
+        "",
+    ]
+
+
+def card(
+    model: Model, folder: Path, training: pd.DataFrame, heldout: pd.DataFrame, real: pd.DataFrame | None, curve: pd.DataFrame
+) -> str:
     """Return the model card, every figure measured now."""
     result = evaluate(model, heldout)
     by_conversation = _cross_validated(training)
-    registers = training["channel"] + " " + training["batch"]
-    by_register = _cross_validated(training, groups=registers, folds=_REGISTER_FOLDS)
+    by_register = _cross_validated(training, groups=_registers(training), folds=_REGISTER_FOLDS)
     lines = [
         "# Model card: the bundled default model",
         "",
@@ -115,6 +181,8 @@ def card(model: Any, folder: Path, training: pd.DataFrame, heldout: pd.DataFrame
         + ", ".join(f"{task.name} {result[task.name]['expected_calibration_error']:.3f}" for task in BUILTIN_TASKS)
         + ".",
         "",
+        *_before_and_after(model, training, heldout, real),
+        *_more_data(curve),
         "## Limits",
         "",
         "- The corpus is written for this project, not recorded. Logs of your own channel differ; label some",
@@ -128,14 +196,20 @@ def card(model: Any, folder: Path, training: pd.DataFrame, heldout: pd.DataFrame
     return "\n".join(lines)
 
 
-def main(target: str | None = None) -> None:
-    """Train on ``data/train``, save to ``models/default`` (or ``target``) and write the card there."""
-    folder = Path(target) if target else bundled("models") / "default"
+def main() -> None:
+    """Train on ``data/train``, save to ``models/default`` and write the card and the learning curve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--to", type=Path, default=bundled("models") / "default", help="model folder to write")
+    parser.add_argument("--real", type=Path, help="labelled conversations to measure on besides the held-out ones")
+    options = parser.parse_args()
     training = read_transcripts(bundled("data/train"))
     heldout = read_transcripts(bundled("data/heldout"))
-    train(training, settings=TrainingSettings()).save(folder)
-    (folder / "README.md").write_text(card(load(folder), folder, training, heldout), encoding="utf-8")
+    train(training, groups=_registers(training)).save(options.to)
+    curve = learning_curve(training, groups=_registers(training))
+    atomically(options.to.parent / "learning_curve.csv", lambda target: curve.to_csv(target, index=False, float_format="%.4f"))
+    text = card(load(options.to), options.to, training, heldout, _real(options.real), curve)
+    atomically(options.to / "README.md", lambda target: target.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main()

@@ -40,8 +40,8 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of str
-        Sorted labels, the columns of ``predict_proba``.
+    classes_ : ndarray
+        Sorted labels, strings or whatever ``y`` held, the columns of ``predict_proba``.
     model_ : Model
         The fitted model; ``model_.save(folder)`` keeps it.
 
@@ -87,7 +87,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
         X : sequence of str, or pandas.DataFrame
             Turns on their own, or a frame with ``text`` and, for context, ``role``, ``conversation_id``
             and ``turn_index``.
-        y : sequence of str, shape (n,)
+        y : sequence of labels, shape (n,)
 
         Returns
         -------
@@ -100,14 +100,17 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
             When ``X`` is no such input, lengths differ or a label is missing.
         """
         frame = _as_frame(X)
-        labels = np.asarray(y, dtype=object)
+        labels = np.asarray(y)
         if labels.ndim != 1 or len(labels) != len(frame):
             raise FunnelError(f"y must hold one label per turn: {len(frame)} turns, y has shape {labels.shape}")
-        for i, label in enumerate(labels):
-            if not isinstance(label, str) or not label:
-                raise FunnelError(f"y: label #{i} is {label!r}; labels are non-empty strings")
-        self.classes_ = np.unique(labels.astype(str))
-        task = Task("label", tuple(Label(str(name)) for name in self.classes_))
+        for i, label in enumerate(labels.tolist()):
+            if label is None or label == "" or label != label:
+                raise FunnelError(f"y: label #{i} is {label!r}; every turn needs one")
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
+        names = [str(name) for name in self.classes_]
+        if any(name != name.strip() for name in names):
+            names = [f"class {i}" for i in range(len(names))]
+        task = Task("label", tuple(map(Label, names)))
         settings = TrainingSettings(
             C=self.C,
             balance=self.balance,
@@ -115,7 +118,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
             folds=self.calibration_folds,
             encoder=EncoderSettings(self.min_df_words, self.min_df_chars, self.cue_weight),
         )
-        self.model_ = train(frame.assign(label=labels), [task], settings=settings)
+        self.model_ = train(frame.assign(label=np.array(names, dtype=object)[numbers]), [task], settings=settings)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -123,11 +126,14 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "model_")
         texts, roles, conversation, order = frame_columns(_as_frame(X))
         scores = self.model_.scores(texts, lay_out(conversation, roles, order))
-        return self.model_.probabilities(scores).astype(np.float64)
+        probabilities = self.model_.probabilities(scores).astype(np.float64)
+        result: NDArray[np.float64] = probabilities / probabilities.sum(axis=1, keepdims=True)
+        return result
 
-    def predict(self, X: Any) -> NDArray[np.str_]:
+    def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of every turn."""
-        result: NDArray[np.str_] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        result: NDArray[Any] = self.classes_[best]
         return result
 
 

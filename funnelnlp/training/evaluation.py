@@ -147,20 +147,24 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, tasks: Sequence[Task] =
     pairs = first[keys].reset_index().merge(second[keys].reset_index(), on=keys, suffixes=("_first", "_second"))
     one = first.loc[pairs["index_first"]].reset_index(drop=True)
     two = second.loc[pairs["index_second"]].reset_index(drop=True)
-    shared = [task for task in tasks if task.name in one.columns and task.name in two.columns]
-    if one.empty or not shared:
+    if one.empty:
         raise TaxonomyError("the two have no labelled turn in common; turns are matched by conversation_id and turn_index")
     if (differs := one["text"] != two["text"]).any():
         row = one[differs].iloc[0]
         raise TaxonomyError(f"conversation {row['conversation_id']!r}, turn {row['turn_index']}: the two texts differ")
     conversation = conversation_codes(one)
     result = {}
-    for task in shared:
+    for task in tasks:
+        if task.name not in one.columns or task.name not in two.columns:
+            continue
         truth, other = label_numbers(one, task), label_numbers(two, task)
         both = (truth >= 0) & (other >= 0)
-        result[task.name] = evaluate_predictions(
-            truth[both], other[both], conversation[both], task.label_names, ordinal=task.ordinal, min_support=1
-        )
+        if both.any():
+            result[task.name] = evaluate_predictions(
+                truth[both], other[both], conversation[both], task.label_names, ordinal=task.ordinal, min_support=1
+            )
+    if not result:
+        raise TaxonomyError(f"no turn has a label of {', '.join(task.name for task in tasks)} in both")
     return result
 
 
@@ -201,7 +205,10 @@ def evaluate(model: Model, frame: pd.DataFrame, *, min_support: int = 10) -> dic
     >>> sorted(result["funnel_stage"]["labels"]) == sorted(["引导", "筛选", "确认", "解决"])
     True
     """
-    scored = [task for task in model.tasks if task.name in frame.columns] or [model.tasks[0]]
+    present = [task for task in model.tasks if task.name in frame.columns] or [model.tasks[0]]
+    scored = [task for task in present if (label_numbers(frame, task) >= 0).any()]
+    if not scored:
+        raise TaxonomyError(f"no turn has a label of {', '.join(task.name for task in present)}: nothing to measure")
     probabilities = model.probabilities(scores_of(model, frame))
     conversation = conversation_codes(frame)
     return {task.name: _evaluate_task(task, model, frame, probabilities, conversation, min_support) for task in scored}

@@ -12,9 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize, sparse, special
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
 from funnelnlp.features import STRUCTURE_NAMES, EncoderSettings, Layout, Rows, TurnEncoder, lay_out, structure_matrix
+from funnelnlp.features.conversation import UNKNOWN_ROLE
 from funnelnlp.model import Model, Weights
 from funnelnlp.model.frames import frame_columns
 from funnelnlp.resources import bundled
@@ -40,6 +42,9 @@ class TrainingSettings:
         Factor on the features of earlier turns.
     structure_weight : float
         Factor on role, place and length.
+    alone : int
+        Every so-many-th turn is learnt a second time without its role and context, so that a bare text is
+        understood too; 0 for none.
     tolerance : float
         Largest gradient at which a regression counts as fitted.
     folds : int
@@ -51,6 +56,7 @@ class TrainingSettings:
     balance: float = 0.5
     context_weight: float = 0.5
     structure_weight: float = 0.3
+    alone: int = 12
     tolerance: float = 1e-4
     folds: int = 5
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -103,6 +109,12 @@ def fit_model(
     layout = lay_out(conversation, roles, order)
     encoder = TurnEncoder.fit(texts, lexicons, settings.encoder)
     matrix = design_matrix(encoder.encode(texts), layout, encoder, settings)
+    if settings.alone:
+        picked = np.arange(0, len(texts), settings.alone)
+        unknown = lay_out(picked, np.full(len(picked), UNKNOWN_ROLE))
+        bare = design_matrix(encoder.encode([texts[i] for i in picked]), unknown, encoder, settings)
+        matrix = sparse.vstack([matrix, bare], format="csr")
+        numbers = [np.concatenate([y, y[picked]]) for y in numbers]
     fitted = [_fit_task(matrix, y, len(task.labels), settings) for task, y in zip(tasks, numbers, strict=True)]
     stacked = np.concatenate([coefficients for coefficients, _ in fitted]).T
     own_end, memory_end = encoder.n_features, encoder.n_features + 2 * encoder.n_context
@@ -175,6 +187,66 @@ def out_of_fold(
     return scores
 
 
+def learning_curve(
+    frame: pd.DataFrame,
+    tasks: Sequence[Task] = BUILTIN_TASKS,
+    *,
+    fractions: Sequence[float] = (0.125, 0.25, 0.5, 1.0),
+    groups: Any = None,
+    settings: TrainingSettings | None = None,
+    lexicons: Lexicons | None = None,
+    folds: int = 5,
+    seed: int = 0,
+    n_jobs: int = -1,
+) -> pd.DataFrame:
+    """Measure what more training conversations buy.
+
+    Parameters
+    ----------
+    frame, tasks, groups, settings, lexicons, n_jobs
+        As in `out_of_fold`.
+    fractions : sequence of float
+        Shares of the training conversations of each fold, drawn at random.
+    folds : int, default 5
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per fraction: ``conversations`` (mean number trained on) and a macro-F1 per task over all folds.
+    """
+    settings = settings or TrainingSettings()
+    lexicons = lexicons or bundled_lexicons()
+    frame = frame.reset_index(drop=True)
+    numbers = check_tasks(tasks, frame)
+    conversation = conversation_codes(frame)
+    units = conversation if groups is None else pd.factorize(np.asarray(groups))[0]
+    pairs = list(GroupKFold(folds).split(units, groups=units))
+
+    def one(train_rows: Ints, test_rows: Ints, fraction: float) -> tuple[int, NDArray[np.float32]]:
+        known = np.unique(conversation[train_rows])
+        drawn = np.random.default_rng(seed).permutation(known)[: max(1, round(fraction * len(known)))]
+        rows = train_rows[np.isin(conversation[train_rows], drawn)]
+        model = fit_model(frame.iloc[rows], tasks, [y[rows] for y in numbers], lexicons, settings)
+        return len(drawn), scores_of(model, frame.iloc[test_rows])
+
+    lines = []
+    for fraction in fractions:
+        results = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(one)(a, b, fraction) for a, b in pairs)
+        scores = np.concatenate([block for _, block in results])
+        order = np.concatenate([test_rows for _, test_rows in pairs])
+        line: dict[str, Any] = {"conversations": round(sum(n for n, _ in results) / len(results))}
+        start = 0
+        for task, y in zip(tasks, numbers, strict=True):
+            predicted = scores[:, start : start + len(task.labels)].argmax(axis=1)
+            start += len(task.labels)
+            known = y[order] >= 0
+            line[task.name] = f1_score(y[order][known], predicted[known], average="macro")
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
 def _temperature(scores: NDArray[np.float32], numbers: Ints) -> float:
     """Return what to divide scores by so that held-back labels are most likely (Guo et al. 2017)."""
     known = numbers >= 0
@@ -198,6 +270,7 @@ def train(
     *,
     settings: TrainingSettings | None = None,
     lexicons: Lexicons | None = None,
+    groups: Any = None,
     n_jobs: int = -1,
 ) -> Model:
     """Train a model on labelled turns.
@@ -211,6 +284,9 @@ def train(
     settings : TrainingSettings, optional
     lexicons : Lexicons, optional
         The bundled ones when not given.
+    groups : array-like of shape (n,), optional
+        What the calibration leaves out together: conversations when not given. Leaving out whole channels or
+        teams gives confidences that hold for new ones.
     n_jobs : int, default -1
         Processes for the cross-validation behind the calibration.
 
@@ -245,7 +321,7 @@ def train(
     calibrated = 2 <= settings.folds <= n_conversations and _enough(numbers, frame, settings.folds)
     temperature = np.ones_like(model.weights.temperature)
     if calibrated:
-        scores = out_of_fold(frame, tasks, settings=settings, lexicons=lexicons, n_jobs=n_jobs)
+        scores = out_of_fold(frame, tasks, settings=settings, groups=groups, lexicons=lexicons, n_jobs=n_jobs)
         for task, y in zip(tasks, numbers, strict=True):
             part = model.slices[task.name]
             temperature[part] = _temperature(scores[:, part], y)

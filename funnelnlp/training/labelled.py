@@ -32,21 +32,26 @@ def label_numbers(frame: pd.DataFrame, task: Task) -> Ints:
     TaxonomyError
         When the column is missing or holds something that is no label; names row and accepted labels.
     """
-    if task.name not in frame.columns:
+    column = task.name if task.name in frame.columns else task.title
+    if column not in frame.columns:
         raise TaxonomyError(f"no column {task.name!r} with the labels of that task; the data has {list(map(str, frame.columns))}")
-    codes, spellings = frame[task.name].factorize()
-    numbers = np.full(len(spellings) + 1, -1, dtype=np.int64)
-    for i, spelling in enumerate(spellings):
-        if spelling == "":
-            continue
-        label = task.canonical(str(spelling).strip())
-        if label is None:
-            row = frame.index[int((codes == i).argmax())]
-            raise TaxonomyError(
-                f"row {row!r}: {task.name} is {spelling!r}; accepted: {', '.join(task.label_names)} or an empty cell"
-            )
-        numbers[i] = task.label_names.index(label)
-    result: Ints = numbers[codes]
+    known: dict[str, int] = {"": -1}
+    result = np.empty(len(frame), dtype=np.int64)
+    for i, cell in enumerate(frame[column].tolist()):
+        if cell is None or cell is pd.NA or cell != cell:
+            cell = ""
+        if not isinstance(cell, str | int | float | np.generic):
+            raise TaxonomyError(f"row {frame.index[i]!r}: {task.name} must be one label, got {cell!r}")
+        spelling = str(cell)
+        if spelling not in known:
+            label = task.canonical(spelling) or task.canonical(spelling.strip())
+            if label is None:
+                raise TaxonomyError(
+                    f"row {frame.index[i]!r}: {task.name} is {spelling!r}; accepted: {', '.join(task.label_names)} "
+                    "or an empty cell"
+                )
+            known[spelling] = task.label_names.index(label)
+        result[i] = known[spelling]
     if task.role is not None and "role" in frame.columns:
         applies = np.array([task.applies_to(role) for role in frame["role"].map(canonical_role)], dtype=bool)
         result[~applies] = -1

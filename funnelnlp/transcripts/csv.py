@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 from pathlib import Path
 
 import pandas as pd
@@ -32,11 +33,10 @@ def decode(data: bytes, encoding: str | None, where: str) -> str:
             return data.decode(encoding)
         except LookupError:
             raise TranscriptError(f"unknown encoding {encoding!r}; try utf-8, gb18030 or big5") from None
-        except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
+        except UnicodeError as error:
+            place = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
             raise TranscriptError(
-                f"{where}: not {encoding} text (line {line}, byte {error.start}); without --encoding, BOM, UTF-8 "
-                "and GB18030 are tried"
+                f"{where}: not {encoding} text{place}; without --encoding, BOM, UTF-8 and GB18030 are tried"
             ) from None
     for bom, name in _BOMS:
         if data.startswith(bom):
@@ -93,9 +93,23 @@ def read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, list[tuple[int
     numbers: list[int] = []
     broken: list[tuple[int, str, str]] = []
     header: list[str] | None = None
-    number = 0
+    # The limit guards against runaway quotes, which strict mode reports anyway; it is a setting of the process.
+    limit = csv.field_size_limit(max(len(text), 131072))
     try:
-        for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1):
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        for number in itertools.count(1):
+            try:
+                row = next(lines)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                if "end of data" in str(error):
+                    raise TranscriptError(
+                        f"{path}, row {number}: a quotation mark opens a cell here that is never closed; everything after it "
+                        "would be read as one cell"
+                    ) from None
+                broken.append((number, "", f"not valid CSV: {error}; a cell that starts with a quotation mark must be quoted"))
+                continue
             if not row:
                 continue
             if header is None:
@@ -106,11 +120,11 @@ def read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, list[tuple[int
             else:
                 rows.append(row)
                 numbers.append(number)
-    except csv.Error as error:
-        raise TranscriptError(f"{path}, row {number + 1}: not valid CSV ({error})") from None
+    finally:
+        csv.field_size_limit(limit)
     return pd.DataFrame(rows, columns=pd.Index(header or [], dtype=object), index=numbers, dtype=object), broken
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
     """Write CSV in UTF-8 with a BOM, which spreadsheet programs need to show Chinese."""
-    frame.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\n")
+    frame.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -159,11 +159,11 @@ def read_transcripts(
                 f"{describe_rejected(result.rejected)}\n"
                 "Mend them, or leave them out with --on-error skip (on_error='skip' in Python)"
             )
+        if result.frame.empty:
+            raise TranscriptError(f"{path}: no usable row in it:\n{describe_rejected(result.rejected)}")
         if rejected_to is not None:
             atomically(Path(rejected_to), lambda target: csv.write(result.rejected, target))
         warnings.warn(f"{len(result.rejected)} rows left out:\n{describe_rejected(result.rejected)}", UserWarning, stacklevel=2)
-    if result.frame.empty:
-        raise TranscriptError(f"{path}: no usable row in it")
     return result.frame
 
 
@@ -202,17 +202,13 @@ def write_transcripts(frame: pd.DataFrame, path: str | Path, *, column_names: st
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then give it that name."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent or ".")
-    except OSError as error:
-        raise TranscriptError(f"{path}: cannot be written ({error.strerror})") from None
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}{path.suffix}")
     try:
         write(temporary)
-        temporary.chmod(0o644)
         os.replace(temporary, path)
     except OSError as error:
         raise TranscriptError(f"{path}: cannot be written ({error.strerror or error})") from None
+    except UnicodeEncodeError as error:
+        raise TranscriptError(f"{path}: a text holds a character that no file can hold ({error.reason})") from None
     finally:
         temporary.unlink(missing_ok=True)

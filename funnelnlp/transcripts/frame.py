@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from funnelnlp.errors import TranscriptError
 from funnelnlp.taxonomy import BUILTIN_TASKS, accepted_roles, canonical_role
+from funnelnlp.transcripts.cells import is_empty, plain, whole_number
 
 _ALIASES = {
     "conversation_id": (
@@ -34,11 +35,10 @@ CHINESE_COLUMNS = {
     "turn_index": "轮次",
     "role": "角色",
     "text": "内容",
-    **{task.name: task.title for task in BUILTIN_TASKS},
-    **{f"{task.name}_confidence": f"{task.title}置信度" for task in BUILTIN_TASKS},
+    **{name: title for task in BUILTIN_TASKS for name, title in task.columns_in_chinese().items()},
+    **{f"{task.name}_confidence_given": f"{task.title}置信度原值" for task in BUILTIN_TASKS},
     **{f"{task.name}_given": f"{task.title}原标注" for task in BUILTIN_TASKS},
 }
-_TASK_OF_TITLE = {task.title: task.name for task in BUILTIN_TASKS}
 _CHINESE_ROLES = {"customer": "客户", "agent": "客服"}
 
 
@@ -54,14 +54,15 @@ def canonical_columns(names: Iterable[object], overrides: Mapping[str, str], whe
     names : iterable
         Column names as they stand in the source.
     overrides : mapping of str to str
-        Canonical name → name in the source; wins over the aliases.
+        Canonical name → name in the source; wins over the usual names. A column that has the canonical name
+        already is kept as ``<name>_original``.
     where : str
         Source for error messages.
 
     Returns
     -------
     dict
-        Name in the source → canonical name, only for the columns that have one.
+        Name in the source → canonical name, only for the columns that change or are one of the four.
 
     Raises
     ------
@@ -69,28 +70,27 @@ def canonical_columns(names: Iterable[object], overrides: Mapping[str, str], whe
         When an override names no column, a required column is missing or two columns mean the same.
     """
     present = [str(name) for name in names]
+    if twice := sorted({name for name in present if present.count(name) > 1}):
+        raise TranscriptError(f"{where}: the columns {twice} occur more than once")
     mapping: dict[str, str] = {}
     for canonical, source in overrides.items():
-        if canonical not in {*CORE, *_TASK_OF_TITLE.values()}:
+        if canonical not in CORE:
             raise TranscriptError(f"column override {canonical}={source}: {canonical!r} is not one of {list(CORE)}")
         if source not in present:
             raise TranscriptError(f"{where}: no column {source!r} (asked for as {canonical}); it has {present}")
         mapping[source] = canonical
-    for name in present:
-        target = _ALIAS_OF.get(_simple(name)) or _TASK_OF_TITLE.get(name.strip())
-        if target and name not in mapping and target not in overrides:
-            clash = [other for other, t in mapping.items() if t == target]
-            if clash:
-                # An exact canonical name beats an alias; two aliases are a question for the user.
-                if target in present:
-                    mapping = {o: t for o, t in mapping.items() if t != target}
-                    mapping[target] = target
-                    continue
-                raise TranscriptError(
-                    f"{where}: the columns {clash[0]!r} and {name!r} both look like {target}; "
-                    f"say which with --column {target}=NAME (columns={{{target!r}: 'NAME'}} in Python)"
-                )
-            mapping[name] = target
+        if canonical in present and canonical != source:
+            mapping[canonical] = f"{canonical}_original"
+    for target in CORE:
+        candidates = [name for name in present if name not in mapping and _ALIAS_OF.get(_simple(name)) == target]
+        if target in overrides or not candidates:
+            continue
+        if len(candidates) > 1 and target not in candidates:
+            raise TranscriptError(
+                f"{where}: the columns {candidates[0]!r} and {candidates[1]!r} both look like {target}; "
+                f"say which with --column {target}=NAME (columns={{{target!r}: 'NAME'}} in Python)"
+            )
+        mapping[target if target in candidates else candidates[0]] = target
     missing = [name for name in REQUIRED if name not in mapping.values()]
     if missing:
         known = "; ".join(f"{name}: {', '.join(_ALIASES[name][:12])} …" for name in missing)
@@ -124,41 +124,43 @@ def tidy(frame: pd.DataFrame, columns: Mapping[str, str], where: str, unit: str)
     """
     mapping = canonical_columns(frame.columns, columns, where)
     renamed = frame.rename(columns=mapping)
-    if duplicated := sorted({str(c) for c in renamed.columns[renamed.columns.duplicated()]}):
-        raise TranscriptError(f"{where}: the columns {duplicated} occur more than once")
     problems: dict[Any, str] = {}
 
     def note(row: Any, message: str) -> None:
         problems.setdefault(row, message)
 
+    def shown(value: Any) -> str:
+        return "an empty cell" if is_empty(value) else repr(value)
+
     for row, text in renamed["text"].items():
         if not isinstance(text, str):
-            shown = "an empty cell" if _empty(text) else repr(text)
-            note(row, f"text must be text, got {shown}")
-    roles = renamed["role"].map(canonical_role)
-    for row in renamed.index[roles.isna()]:
-        value = renamed.at[row, "role"]
-        shown = "an empty cell" if _empty(value) else repr(value)
-        note(row, f"unknown role: {shown}; accepted: {accepted_roles()}")
-    renamed["role"] = roles
+            note(row, f"text must be text, got {shown(text)}")
+    given = renamed["role"].tolist()
+    roles = [canonical_role(value) for value in given]
+    for row, value, role in zip(renamed.index, given, roles, strict=True):
+        if role is None:
+            note(row, f"unknown role: {shown(value)}; accepted: {accepted_roles()}")
+    renamed["role"] = pd.Series(roles, index=renamed.index, dtype=object)
     if "conversation_id" in renamed:
-        ids = renamed["conversation_id"]
-        for row in renamed.index[ids.isna() | (ids.astype(str).str.strip() == "")]:
-            note(row, "conversation_id is an empty cell; every turn must say which conversation it belongs to")
+        for row, value in renamed["conversation_id"].items():
+            if is_empty(value) or (isinstance(value, str) and not value.strip()):
+                note(row, "conversation_id is an empty cell; every turn must say which conversation it belongs to")
+            elif not isinstance(value, Hashable):
+                note(row, f"conversation_id must be a text or a number, got {value!r}")
     if "turn_index" in renamed:
-        numbers = pd.to_numeric(renamed["turn_index"], errors="coerce")
-        for row in renamed.index[numbers.isna()]:
-            note(row, f"turn_index must be a number, got {renamed.at[row, 'turn_index']!r}")
-        whole = numbers.notna() & (numbers == numbers.round())
-        renamed["turn_index"] = numbers.astype("Int64") if whole.all() else numbers
+        numbers = {row: whole_number(value) for row, value in renamed["turn_index"].items()}
+        for row, number in numbers.items():
+            if number is None:
+                note(row, f"turn_index must be a number, got {renamed.at[row, 'turn_index']!r}")
+        renamed["turn_index"] = pd.Series(numbers, dtype=object)
         if "conversation_id" in renamed:
-            usable = renamed[~renamed.index.isin(list(problems))]
-            keys = usable[["conversation_id", "turn_index"]]
             first: dict[tuple[Any, Any], Any] = {}
-            for row, conversation, turn in zip(usable.index, keys["conversation_id"], keys["turn_index"], strict=True):
-                seen = first.setdefault((conversation, turn), row)
-                if seen != row:
-                    note(row, f"conversation {conversation!r} has turn_index {turn} twice, first in {unit} {seen}")
+            for row, conversation in renamed["conversation_id"].items():
+                if row not in problems:
+                    seen = first.setdefault((conversation, numbers[row]), row)
+                    if seen != row:
+                        turn = f"{numbers[row]:g}"
+                        note(row, f"conversation {conversation!r} has turn_index {turn} twice, first in {unit} {seen}")
     bad = renamed.index.isin(list(problems))
     rejected = frame[bad].copy()
     rejected.insert(0, "error", [problems[row] for row in rejected.index])
@@ -207,10 +209,10 @@ def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
         first = rows.iloc[0]
         records.append(
             {
-                "conversation_id": _plain(conversation),
-                **{c: _plain(first[c]) for c in shared if not _empty(first[c])},
+                "conversation_id": plain(conversation),
+                **{c: plain(first[c]) for c in shared if not is_empty(first[c])},
                 "turns": [
-                    {c: _plain(v) for c, v in zip(inner, row, strict=True) if not _empty(v)}
+                    {c: plain(v) for c, v in zip(inner, row, strict=True) if not is_empty(v)}
                     for row in rows[inner].itertuples(index=False, name=None)
                 ],
             }
@@ -218,14 +220,9 @@ def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return records
 
 
-def _empty(value: object) -> bool:
-    return value is None or value is pd.NA or value == "" or value != value
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
-
-
 def in_chinese(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the frame with Chinese column names and roles."""
-    return frame.assign(role=frame["role"].map(_CHINESE_ROLES)).rename(columns=CHINESE_COLUMNS)
+    names = [CHINESE_COLUMNS.get(str(name), str(name)) for name in frame.columns]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise TranscriptError(f"with Chinese column names two columns would be called {twice[0]!r}; write English ones")
+    return frame.assign(role=frame["role"].map(_CHINESE_ROLES)).set_axis(names, axis=1)

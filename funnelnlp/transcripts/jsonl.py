@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from funnelnlp.errors import TranscriptError
+from funnelnlp.transcripts.cells import plain
 from funnelnlp.transcripts.csv import decode
 
 
@@ -31,7 +32,9 @@ def read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, list[tuple[int
             continue
         try:
             item = json.loads(line)
-        except ValueError as error:
+            if "\\u" in line:
+                item = _whole_characters(item)
+        except (ValueError, RecursionError) as error:
             broken.append((number, line, f"not valid JSON: {error}"))
             continue
         if not isinstance(item, dict):
@@ -55,13 +58,23 @@ def read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, list[tuple[int
     return frame, broken
 
 
+def _whole_characters(value: Any) -> Any:
+    """Replace halves of cut emoji, which no file can hold, by the replacement character."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_characters(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _whole_characters(item) for key, item in value.items()}
+    return value
+
+
 def write(frame: pd.DataFrame, path: Path) -> None:
     """Write one JSON object a row, in UTF-8; empty numbers become null."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         names = [str(c) for c in frame.columns]
         for row in frame.itertuples(index=False, name=None):
-            cells = {n: (v.item() if hasattr(v, "item") else v) for n, v in zip(names, row, strict=True)}
-            cells = {n: None if isinstance(v, float) and v != v else v for n, v in cells.items()}
+            cells = {n: plain(v) for n, v in zip(names, row, strict=True)}
             file.write(json.dumps(cells, ensure_ascii=False, default=str) + "\n")
 
 
