@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS
-from funnelnlp.training import check
+from funnelnlp.training import agreement, check
 from funnelnlp.training.guards import near_duplicates, personal_data
 from funnelnlp.training.labelled import label_numbers
 from funnelnlp.transcripts import read_transcripts
@@ -85,8 +86,33 @@ def test_guards_find_what_they_look_for() -> None:
     assert [(a, b) for a, b, _ in near_duplicates(twins)] == [(0, 1)]
 
 
-def test_every_label_of_every_task_has_turns_to_learn_from(training) -> None:
+def test_size_and_balance(corpus, training, heldout) -> None:
+    conversations = {name: frame["conversation_id"].nunique() for name, frame in (("all", corpus), ("held-out", heldout))}
+    assert conversations["all"] >= 800
+    assert len(corpus) >= 12_000
+    assert conversations["held-out"] >= 0.15 * conversations["all"]
+    assert corpus["industry"].nunique() >= 30
+    batches = training["batch"].value_counts()
+    assert corpus["batch"].nunique() >= 20
+    assert batches.max() <= 0.08 * len(training)
     for task in BUILTIN_TASKS:
         numbers = label_numbers(training, task)
         for i, name in enumerate(task.label_names):
-            assert (numbers == i).sum() >= 100, (task.name, name)
+            assert (numbers == i).sum() >= (300 if name in ("暗示", "需求效益") else 400), (task.name, name)
+
+
+def test_two_label_sets_agree(corpus) -> None:
+    first, second = (read_transcripts(bundled("data/double_labels") / f"{name}.jsonl") for name in ("first", "second"))
+    assert len(first) == len(second) >= 2_500
+    assert set(first["batch"]) == set(corpus["batch"])
+    for task, figures in agreement(first, second).items():
+        assert figures["kappa"] > 0.9, task
+
+
+def test_lexicons_are_defined_and_full() -> None:
+    files = sorted(bundled("data/lexicons").glob("*.txt"))
+    assert len(files) >= 20
+    for file in files:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        assert lines[0].startswith("# "), file.name
+        assert sum(bool(line) and not line.startswith("#") for line in lines) >= 40, file.name

@@ -39,7 +39,7 @@ class EncoderSettings:
     """
 
     min_df_words: int = 3
-    min_df_chars: int = 6
+    min_df_chars: int = 8
     cue_weight: float = 0.25
     user_words: tuple[tuple[str, int | None], ...] = ()
 

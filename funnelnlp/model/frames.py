@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from funnelnlp.errors import TranscriptError
 from funnelnlp.features.conversation import UNKNOWN_ROLE, role_code
+from funnelnlp.model.turns import parse_role, parse_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +20,6 @@ Ints = NDArray[np.int64]
 
 def frame_columns(frame: pd.DataFrame) -> tuple[list[str], Ints, Ints, NDArray[np.float64] | None]:
     """Return (texts, role codes, conversation codes, turn order) of a frame."""
-    from funnelnlp.model.model import parse_role, parse_text
-
     if "text" not in frame.columns:
         raise TranscriptError(
             f"the frame has no column 'text'; it has {list(map(str, frame.columns))}. Rename the column that holds the "

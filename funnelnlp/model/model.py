@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from funnelnlp.errors import FunnelError, TranscriptError
+from funnelnlp.errors import FunnelError
 from funnelnlp.features import STRUCTURE_NAMES, Layout, TurnEncoder, lay_out, structure_matrix
 from funnelnlp.features.conversation import UNKNOWN_ROLE, role_code
+from funnelnlp.model.frames import frame_columns, with_labels
 from funnelnlp.model.labels import Contribution, Explanation, TurnLabels
 from funnelnlp.model.tracker import Tracker
+from funnelnlp.model.turns import Turn, parse_turns
 from funnelnlp.model.weights import Weights, row_products
-from funnelnlp.taxonomy import Task, accepted_roles, canonical_role
+from funnelnlp.taxonomy import Task
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    Turn = str | tuple[str | None, str] | Mapping[str, Any]
 
 # Turns encoded at once: large enough to amortise call overhead, small enough to stay in the cache.
 _CHUNK = 4096
@@ -244,8 +244,6 @@ class Model:
             When the text column is missing, a text is not text, a role is unknown or a turn index is
             not a number; names the row.
         """
-        from funnelnlp.model.frames import frame_columns, with_labels
-
         texts, roles, conversation, order = frame_columns(frame)
         layout = lay_out(conversation, roles, order)
         probabilities = self.probabilities(self.scores(texts, layout))
@@ -268,40 +266,3 @@ class Model:
         from funnelnlp.model.persistence import save
 
         save(self, folder)
-
-
-def parse_turns(turns: str | Iterable[Turn]) -> list[tuple[str | None, str]]:
-    """Return the turns of one conversation as (role, text), whatever accepted shape they came in."""
-    if isinstance(turns, str):
-        turns = [turns]
-    result: list[tuple[str | None, str]] = []
-    for index, turn in enumerate(turns):
-        role: object
-        text: object
-        if isinstance(turn, str):
-            role, text = None, turn
-        elif isinstance(turn, Mapping) and "text" in turn:
-            role, text = turn.get("role"), turn["text"]
-        elif isinstance(turn, tuple | list) and len(turn) == 2:
-            role, text = turn
-        else:
-            raise TranscriptError(f"turn {index} is {turn!r}; a turn is a text, (role, text) or a mapping with 'text'")
-        result.append((parse_role(role, f"turn {index}"), parse_text(text, f"turn {index}")))
-    return result
-
-
-def parse_role(role: object, where: str) -> str | None:
-    """Return the canonical role, None for an absent one; an unknown spelling is an error that says ``where``."""
-    if role is None or role == "":
-        return None
-    known = canonical_role(role)
-    if known is None:
-        raise TranscriptError(f"{where}: unknown role {role!r}; accepted: {accepted_roles()}")
-    return known
-
-
-def parse_text(text: object, where: str) -> str:
-    """Return ``text``, refusing what is not a string."""
-    if not isinstance(text, str):
-        raise TranscriptError(f"{where}: the text must be a string, got {text!r} ({type(text).__name__})")
-    return text

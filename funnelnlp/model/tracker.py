@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from funnelnlp.features import Position, structure_of
 from funnelnlp.features.conversation import role_code
 from funnelnlp.model.labels import TurnLabels
+from funnelnlp.model.turns import parse_role, parse_text
 
 if TYPE_CHECKING:
     from funnelnlp.model.model import Model
@@ -60,8 +61,6 @@ class Tracker:
         TranscriptError
             For an unknown role or a text that is not a string.
         """
-        from funnelnlp.model.model import parse_role, parse_text
-
         last = self._last
         where = f"turn {last.index + 1 if last else 0}"
         role = parse_role(role, where)

@@ -76,7 +76,7 @@ def _before_and_after(model: Model, training: pd.DataFrame, heldout: pd.DataFram
         cells += [_figure(results[name, m][task.name]) for name in sets for m in (first, model)]
         lines.append(_row([task.name, *cells]))
     if real is not None:
-        size = f"{real['conversation_id'].nunique()} real conversations, {len(real)} turns"
+        size = f"{real['conversation_id'].nunique()} conversations, {len(real)} turns"
         lines += [
             "",
             f"The real ones ({size}: public help-desk threads, mall chats, operator calls) are not distributed with the",
@@ -103,8 +103,8 @@ def _more_data(curve: pd.DataFrame) -> list[str]:
     return [
         *lines,
         "",
-        f"The last doubling brought {gains}. Conversations like the ones at hand will bring less than that; a few hundred",
-        "labelled turns of your own channel are worth more than as many of ours.",
+        f"The last doubling brought {gains}.",
+        "The next doubling will bring less; a few hundred labelled turns of your own channel are worth more than as many of ours.",
         "",
     ]
 
@@ -129,7 +129,7 @@ def card(
         f"- Trained on `data/train`: {training['conversation_id'].nunique()} conversations, {len(training)} turns, "
         f"{training['batch'].nunique()} writing batches.",
         f"- Measured on `data/heldout`: {heldout['conversation_id'].nunique()} conversations, {len(heldout)} turns of "
-        f"{heldout['batch'].nunique()} other batches, labelled by people who did not write them; never trained on.",
+        f"{heldout['batch'].nunique()} other batches, labelled by annotators who did not write them; never trained on.",
         f"- {model.encoder.n_features:,} features, {sum(f.stat().st_size for f in folder.iterdir()) / 1e6:.2f} MB.",
         "",
         "## Macro-F1 with 95 % intervals",
