@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from funnelnlp.features.ngrams import KeyTable
 from funnelnlp.text import Lexicons, Tokeniser, normalise_all, readable
+from funnelnlp.text.lexicons import MAX_LENGTH
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -192,8 +193,8 @@ class TurnEncoder:
         return int(self._char_numbers.max()) + 1
 
     @cached_property
-    def _char_tables(self) -> tuple[tuple[KeyTable, Ints], ...]:
-        """Per n-gram length 1, 2, 3: table of keys, and the column of each."""
+    def _char_tables(self) -> tuple[KeyTable, ...]:
+        """Per n-gram length 1, 2, 3: table from the key of an n-gram to its column."""
         result = []
         for length in (1, 2, 3):
             columns = [i for i, ngram in enumerate(self.chars) if len(ngram) == length]
@@ -201,109 +202,123 @@ class TurnEncoder:
             for place in range(length):
                 codes = np.array([ord(self.chars[i][place]) for i in columns], dtype=np.int64)
                 keys = keys * self._n_chars + self._char_numbers[codes]
-            result.append((KeyTable(keys), np.array(columns, dtype=np.int64) + self.char_start))
+            result.append(KeyTable(keys, np.array(columns, dtype=np.int64) + self.char_start))
         return tuple(result)
 
     @cached_property
-    def _trie(self) -> tuple[KeyTable, Ints, Ints, Ints]:
-        """Lexicon phrases as a trie: edges (node × character → node), then per node its classes (CSR)."""
-        node_of_prefix: dict[str, int] = {"": 0}
-        edges: list[tuple[int, str]] = []
+    def _trie(self) -> tuple[Ints, KeyTable, Ints, Ints, Ints]:
+        """Lexicon phrases as a trie: character → node, (node × character) → node, then the classes of each node (CSR)."""
+        node_of_prefix: dict[str, int] = {}
+        edges: list[int] = []
+        roots = np.full(self._n_chars, -1, dtype=np.int64)
+        inner: list[int] = []
         for phrase in self.lexicons.of_phrase:
             for end in range(1, len(phrase) + 1):
-                if phrase[:end] not in node_of_prefix:
-                    node_of_prefix[phrase[:end]] = len(edges) + 1
-                    edges.append((node_of_prefix[phrase[: end - 1]], phrase[end - 1]))
-        keys = np.array([node * self._n_chars + self._char_numbers[ord(c)] for node, c in edges], dtype=np.int64)
+                if phrase[:end] in node_of_prefix:
+                    continue
+                node = node_of_prefix[phrase[:end]] = len(node_of_prefix)
+                number = int(self._char_numbers[ord(phrase[end - 1])])
+                if end == 1:
+                    roots[number] = node
+                else:
+                    edges.append(node_of_prefix[phrase[: end - 1]] * self._n_chars + number)
+                    inner.append(node)
         classes = [self.lexicons.of_phrase.get(prefix, ()) for prefix in node_of_prefix]
         starts = np.cumsum([0, *map(len, classes)])
         flat = np.array([c for group in classes for c in group], dtype=np.int64)
-        return KeyTable(keys), flat, starts[:-1], np.diff(starts)
+        return (
+            roots,
+            KeyTable(np.array(edges, dtype=np.int64), np.array(inner, dtype=np.int64)),
+            starts[:-1],
+            np.diff(starts),
+            flat,
+        )
 
     def _cues(self, numbers: Ints, rows: Ints) -> tuple[Ints, Ints]:
         """Return (row, class) of every lexicon phrase found, walking the trie from all places at once."""
-        table, classes, starts, counts = self._trie
-        place, node = np.arange(len(numbers)), np.zeros(len(numbers), dtype=np.int64)
-        found_rows, found = [], []
-        depth = 0
-        while len(place):
+        roots, table, starts, counts, classes = self._trie
+        node = np.take(roots, numbers, mode="clip")
+        place = np.flatnonzero(node >= 0)
+        node = node[place]
+        places, nodes = [place], [node]
+        for depth in range(1, MAX_LENGTH):
+            inside = len(numbers) - depth
+            if len(place) and place[-1] >= inside:
+                kept = place < inside
+                place, node = place[kept], node[kept]
             node = table.find(node * self._n_chars + numbers[place + depth])
-            alive = node >= 0
-            place, node = place[alive], node[alive] + 1
-            hits = counts[node] > 0
-            for nth in range(int(counts[node].max()) if len(node) else 0):
-                more = hits & (counts[node] > nth)
-                found_rows.append(rows[place[more]])
-                found.append(classes[starts[node[more]] + nth])
-            depth += 1
-            inside = place + depth < len(numbers)
-            place, node = place[inside], node[inside]
-        if not found:
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        return np.concatenate(found_rows), np.concatenate(found)
+            alive = np.flatnonzero(node >= 0)
+            place, node = place[alive], node[alive]
+            places.append(place)
+            nodes.append(node)
+        found_rows, found = rows[np.concatenate(places)], np.concatenate(nodes)
+        times = counts[found]
+        nth = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
+        return np.repeat(found_rows, times), classes[np.repeat(starts[found], times) + nth]
 
     def encode(self, texts: Sequence[str]) -> Rows:
         """Return the feature rows of many raw turns."""
         n = len(texts)
+        if not n:
+            nothing = np.zeros(0, dtype=np.int64)
+            return Rows(np.zeros(1, dtype=np.int64), nothing, np.zeros(0, np.float32), nothing, np.zeros(0, np.float32))
         normalised = normalise_all(texts)
-        tokens = self.tokeniser.raw(normalised) if n else []
+        tokens = self.tokeniser.raw(normalised)
         ids = np.fromiter(map(self._word_ids.get, tokens, repeat(-1)), dtype=np.int64, count=len(tokens))
         rows = np.cumsum(ids == _NEXT_TURN)
-        real = ids >= -1
+        real = np.flatnonzero(ids >= -1)
         ids, rows = ids[real], rows[real]
-        if len(ids):
-            linked = (rows[1:] == rows[:-1]) & (ids[1:] >= 0) & (ids[:-1] >= 0)
-            pairs = np.full(len(ids) - 1, -1, dtype=np.int64)
-            pairs[linked] = self._pair_table.find((ids[:-1] * len(self.words) + ids[1:])[linked])
-            pairs[pairs >= 0] += self.pair_start
-        else:
-            pairs = ids
+        known_words = np.flatnonzero(ids >= 0)
+        linked = known_words[1:][np.diff(known_words) == 1]
+        linked = linked[rows[linked] == rows[linked - 1]]
+        pairs = self._pair_table.find(ids[linked - 1] * len(self.words) + ids[linked])
+        hits = np.flatnonzero(pairs >= 0)
+        found = [
+            rows[known_words] * self.n_features + ids[known_words],
+            rows[linked[hits]] * self.n_features + pairs[hits] + self.pair_start,
+        ]
         # The normaliser leaves nothing beyond 16 bits.
         codes = np.frombuffer((START + (END + START).join(normalised) + END).encode("utf-16-le"), dtype=np.uint16)
-        numbers = self._char_numbers[codes]
-        char_rows = np.cumsum(codes == ord(START)) - 1
-        features = [ids, pairs]
-        feature_rows = [rows, rows[1:]]
+        numbers = np.take(self._char_numbers, codes, mode="clip")
+        bounds = np.flatnonzero(codes == ord(START))
+        lengths = np.diff(bounds, append=len(codes)) - 2
+        char_rows = np.repeat(np.arange(n), lengths + 2)
         key = np.zeros(len(numbers), dtype=np.int64)
-        for length, (table, columns) in enumerate(self._char_tables, 1):
+        for length, table in enumerate(self._char_tables, 1):
             end = len(numbers) - length + 1
             key = key[:end] * self._n_chars + numbers[length - 1 :]
-            found = table.find(key)
-            if len(columns):
-                found = np.where(found >= 0, columns[found], -1)
-            features.append(found)
-            feature_rows.append(char_rows[:end])
+            columns = table.find(key)
+            hits = np.flatnonzero(columns >= 0)
+            found.append(char_rows[hits] * self.n_features + columns[hits])
             if length == 1:
-                inside = (codes != ord(START)) & (codes != ord(END))
-                lengths = np.bincount(char_rows[inside], minlength=n)[:n]
-                seen = np.bincount(char_rows[inside & (found >= 0)], minlength=n)[:n]
-        n_words = np.bincount(rows, minlength=n)[:n]
-        n_known = np.bincount(rows[ids >= 0], minlength=n)[:n]
+                known_chars = np.bincount(char_rows[hits], minlength=n)
         if self.settings.cue_weight:
             cue_rows, cues = self._cues(numbers, char_rows)
-            features.append(cues + len(self.words))
-            feature_rows.append(cue_rows)
-        flat, flat_rows = np.concatenate(features), np.concatenate(feature_rows)
-        kept = flat >= 0
-        keys = np.sort(flat_rows[kept] * self.n_features + flat[kept])
-        first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1]))) if len(keys) else keys
+            found.append(cue_rows * self.n_features + cues + len(self.words))
+        keys = np.concatenate(found)
+        if n * self.n_features < 2**31:
+            keys = keys.astype(np.int32)  # sorts in half the time
+        keys.sort()
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
         counts = np.diff(first, append=len(keys))
-        row, column = np.divmod(keys[first], max(1, self.n_features))
-        values = counts.astype(np.float64) * self._weight[column]
+        row, column = np.divmod(keys[first].astype(np.int64), max(1, self.n_features))
         is_cue = (column >= len(self.words)) & (column < self.pair_start)
-        values[is_cue] = self._weight[column[is_cue]] * np.minimum(counts[is_cue], 2)
-        block = 2 * row + (column >= self.char_start)
-        squares = np.where(is_cue, 0, values * values)
-        norms = np.sqrt(np.bincount(block, weights=squares, minlength=2 * n))
-        values[~is_cue] /= norms[block[~is_cue]]
+        counts[is_cue] = np.minimum(counts[is_cue], 2)
+        values = counts * np.take(self._weight, column, mode="clip")
+        # Words and characters are each scaled to length 1; cues, the last block, are not.
+        block = np.where(is_cue, 2 * n, 2 * row + (column >= self.char_start))
+        squares = np.bincount(block, weights=values * values, minlength=2 * n + 1)
+        squares[2 * n] = 1
+        squares[squares == 0] = 1
+        values *= np.take(1 / np.sqrt(squares), block, mode="clip")
+        n_words = np.bincount(rows, minlength=n)
+        known = np.bincount(rows[known_words], minlength=n) + known_chars
         return Rows(
             indptr=np.searchsorted(row, np.arange(n + 1)),
             ids=column,
             values=values.astype(np.float32),
-            lengths=lengths if n else np.zeros(0, dtype=np.int64),
-            known=((n_known + seen) / np.maximum(1, n_words + lengths)).astype(np.float32)
-            if n
-            else np.zeros(0, dtype=np.float32),
+            lengths=lengths,
+            known=(known / np.maximum(1, n_words + lengths)).astype(np.float32),
         )
 
     # --- one turn -------------------------------------------------------------------------------------------

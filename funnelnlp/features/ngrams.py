@@ -11,7 +11,7 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 class KeyTable:
-    """Open-addressing hash table from non-negative int64 keys to their positions, read with NumPy.
+    """Open-addressing hash table from non-negative int64 keys to numbers, read with NumPy.
 
     ``np.searchsorted`` needs some fifteen cache-missing steps a key; this needs one or two.
 
@@ -19,6 +19,8 @@ class KeyTable:
     ----------
     keys : ndarray of int64, shape (n,)
         Distinct and non-negative.
+    numbers : ndarray of int64, shape (n,), optional
+        What each key leads to; its position when not given.
 
     Examples
     --------
@@ -26,7 +28,8 @@ class KeyTable:
     array([ 2, -1,  0])
     """
 
-    def __init__(self, keys: Ints) -> None:
+    def __init__(self, keys: Ints, numbers: Ints | None = None) -> None:
+        numbers = np.arange(len(keys)) if numbers is None else numbers
         bits = max(4, int(2 * len(keys) + 1).bit_length())
         self._shift = np.uint64(64 - bits)
         self._mask = (1 << bits) - 1
@@ -40,7 +43,7 @@ class KeyTable:
             _, first = np.unique(np.where(free, slots, -1 - np.arange(len(slots))), return_index=True)
             winners = first[free[first]]
             self._keys[slots[winners]] = keys[pending[winners]]
-            self._values[slots[winners]] = pending[winners]
+            self._values[slots[winners]] = numbers[pending[winners]]
             rest = np.ones(len(pending), dtype=bool)
             rest[winners] = False
             pending, slots = pending[rest], (slots[rest] + 1) & self._mask
@@ -50,10 +53,11 @@ class KeyTable:
             return ((keys.astype(np.uint64) * _MULTIPLIER) >> self._shift).astype(np.int64)
 
     def find(self, keys: Ints) -> Ints:
-        """Return the position of each key among the keys of the table, -1 where it is absent."""
+        """Return the number of each key, -1 where the table does not have it."""
         slots = self._slots(keys)
-        stored = self._keys[slots]
-        result = np.where(stored == keys, self._values[slots], -1)
+        # The slots are in range; saying so spares the check of each.
+        stored = np.take(self._keys, slots, mode="clip")
+        result = np.where(stored == keys, np.take(self._values, slots, mode="clip"), -1)
         pending = np.flatnonzero((stored != keys) & (stored >= 0))
         slots = slots[pending]
         while len(pending):

@@ -27,7 +27,7 @@ def frame_columns(frame: pd.DataFrame) -> tuple[list[str], Ints, Ints, NDArray[n
         )
     n = len(frame)
     texts: list[str] = frame["text"].tolist()
-    if not all(type(text) is str for text in texts):
+    if set(map(type, texts)) - {str}:
         texts = [parse_text(text, f"row {row!r}") for row, text in zip(frame.index, texts, strict=True)]
     roles = np.full(n, UNKNOWN_ROLE, dtype=np.int64)
     if "role" in frame.columns:

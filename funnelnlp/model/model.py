@@ -201,11 +201,11 @@ class Model:
             lengths[part] = rows.lengths
             result[part] = row_products(rows, self.weights.own)
             memory[part] = row_products(rows, self.weights.memory, self.encoder.n_context)
-        result += memory[layout.same, :k]
-        result += memory[layout.other, k:]
+        result += np.take(memory[:, :k], layout.same, axis=0, mode="wrap")
+        result += np.take(memory[:, k:], layout.other, axis=0, mode="wrap")
         on = structure_matrix(layout, lengths)
         for group in range(on.shape[1]):
-            result += self.weights.structure[on[:, group]]
+            result += np.take(self.weights.structure, on[:, group], axis=0, mode="clip")
         result += self.weights.bias
         return result
 

@@ -34,6 +34,10 @@ class Lexicons:
         for index, name in enumerate(self.names):
             for phrase in self.classes[name]:
                 self.of_phrase[phrase] = (*self.of_phrase.get(phrase, ()), index)
+        by_first: dict[str, set[int]] = {}
+        for phrase in self.of_phrase:
+            by_first.setdefault(phrase[0], set()).add(len(phrase))
+        self._lengths = {char: tuple(sorted(found)) for char, found in by_first.items()}
 
     @classmethod
     def from_phrases(cls, classes: Mapping[str, Iterable[str]]) -> Lexicons:
@@ -68,11 +72,13 @@ class Lexicons:
     def count(self, normalised: str) -> dict[str, int]:
         """Return how often each class occurs in a normalised turn (overlaps count; absent classes left out)."""
         counts: dict[str, int] = {}
-        of_phrase = self.of_phrase
-        for start in range(len(normalised)):
-            for length in range(1, min(MAX_LENGTH, len(normalised) - start) + 1):
-                for index in of_phrase.get(normalised[start : start + length], ()):
-                    counts[self.names[index]] = counts.get(self.names[index], 0) + 1
+        of_phrase, lengths = self.of_phrase, self._lengths
+        for start, char in enumerate(normalised):
+            for length in lengths.get(char, ()):
+                phrase = normalised[start : start + length]
+                if len(phrase) == length:
+                    for index in of_phrase.get(phrase, ()):
+                        counts[self.names[index]] = counts.get(self.names[index], 0) + 1
         return counts
 
 

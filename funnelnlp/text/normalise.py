@@ -26,14 +26,12 @@ _VARIANTS = {
 _COMPATIBILITY = ((0xA8, 0xFF), (0x2010, 0x33FF), (0xF900, 0xFAFF), (0xFE10, 0xFFEF), (0x1F100, 0x1F1FF))
 _PICTOGRAPHS = ((0x2300, 0x23FF), (0x2600, 0x27BF), (0x2B00, 0x2BFF), (0x1F000, 0x1FAFF))
 _RARE = "〓"
-_WORDS = {"甚么": "什么", "干吗": "干嘛", "𠮶": "嗰"}
+_WORDS = (("甚么", "什么"), ("干吗", "干嘛"), ("𠮶", "嗰"))
 # What lies beyond 16 bits and is no emoji is rare Han, partly made by OpenCC itself.
-_WORD = re.compile("|".join([*_WORDS, "[\U00010000-\U0010ffff]"]))
-# The look-behinds keep these linear: a run is looked at once, from its start.
-_PAUSE = re.compile(r"(?<![ ,、;:|])[ :|]*+[,、;][ ,、;:|]*+")
-_SPACES = re.compile(r" {2,}")
-_LONG_RUN = re.compile(r"([^\n])\1{2,}")
-_LINE_ENDS = re.compile(r"^[ ,.~]+|(?<![ ,.。~])[ ,.。~]++$", re.MULTILINE)
+_BEYOND = re.compile("[\U00010000-\U0010ffff]+")
+_PAUSE = re.compile(r",[ ,:|]+")
+# Only what people do draw out; any character at all would need a back-reference at every place.
+_DRAWN_OUT = re.compile(r"([a-z哈呵嘿嘻啊呀哦噢嗯呜喂唉哎诶嘛呢吧啦哇好快急滚退钱~+=#:])\1{2,}")
 
 _local = threading.local()
 
@@ -83,13 +81,16 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     joined = "\n".join([t if t.isprintable() else _INVISIBLE.sub(" ", t) for t in texts])
     joined = pattern.sub(lambda match: table.get(match[0], match[0]), joined).lower()
     joined = _simplify(joined)
-    joined = _WORD.sub(lambda match: _WORDS.get(match[0], _RARE), joined)
-    lines = joined.split("\n")
+    for variant, standard in _WORDS:
+        joined = joined.replace(variant, standard)
+    lines = _BEYOND.sub(_RARE, joined).split("\n")
     insert_placeholders(lines)
-    joined = _SPACES.sub(" ", "\n".join(lines))
-    joined = _PAUSE.sub(",", joined)
-    joined = _LONG_RUN.sub(r"\1\1", joined)
-    return _LINE_ENDS.sub("", joined).split("\n")
+    joined = "\n".join(lines).replace("、", ",").replace(";", ",")
+    while "  " in joined:
+        joined = joined.replace("  ", " ")
+    joined = _DRAWN_OUT.sub(r"\1\1", joined)
+    joined = _PAUSE.sub(",", joined.replace(" ,", ",").replace(":,", ",").replace("|,", ","))
+    return [line.strip(" ,.~").rstrip(" ,.。~") for line in joined.split("\n")]
 
 
 def normalise(text: str) -> str:

@@ -105,9 +105,12 @@ def _rules(*pairs: tuple[str, str | Callable[[re.Match[str]], str]]) -> _Rules:
     return tuple((re.compile(pattern), replacement) for pattern, replacement in pairs)
 
 
-# Text is lower-case, half-width and Simplified when these run; none may cross a line break. Most turns hold
-# no digit, bracket or Latin letter, so each group looks only at the lines that its trigger finds.
-_GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
+# Text is lower-case, half-width and Simplified when these run; none may cross a line break. Most turns hold nothing
+# of the kind, so each group of rules looks only at the lines that its trigger finds, and the first groups only at
+# lines that hold a digit, a Latin letter or a sign of their own at all. A trigger starts with a plain character class,
+# which is what the regular-expression engine searches for fastest.
+_ANY_DATA = re.compile(rf"[\d{CHAR['数字']}a-z@#*\[]")
+_DATA_GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
     (
         re.compile(r"[\[@]|#e-|[a-z]\.[a-z]|://"),
         _rules(
@@ -127,7 +130,7 @@ _GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
         ),
     ),
     (
-        re.compile(rf"[\d{_N}]"),
+        re.compile(r"\d(?:[ -]?[\da-z*]){3}"),
         _rules(
             (rf"[{_PLATE_PROVINCES}][a-z][·•. ]?(?=[a-z]*\d)[a-z0-9]{{4,5}}[a-z0-9警学挂港澳](?![a-z0-9])", CHAR["车牌"]),
             (r"(?<![a-z0-9])(?:\d{17}[\dx]|\d{6}[ -]\d{8}[ -]\d{3}[\dx]|\d{6}\*{4,8}\d{2,3}[\dx])(?![a-z0-9])", CHAR["证件号"]),
@@ -141,6 +144,11 @@ _GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
                 r"|(?<!\d)09\d{2}-?\d{3}-?\d{3}(?!\d)",
                 CHAR["电话"],
             ),
+        ),
+    ),
+    (
+        re.compile(rf"[\d{_N}]"),
+        _rules(
             (
                 rf"(?:¥|￥|\$|rmb|hk\$|nt\$) ?[\d{_N}]++(?:[,.]\d++)*+(?:万|w|k)?"
                 rf"|(?<![\d{_N},.])[\d{_N}]++(?:[,.]\d++)*+ ?"
@@ -148,12 +156,16 @@ _GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
                 CHAR["金额"],
             ),
             (
-                r"(?<!\d)\d{2,4}[-/.年] ?\d{1,2}[-/.月] ?\d{1,2}[日号]?(?!\d)|(?<!\d)\d{4}年(?:\d{1,2}月)?"
-                r"|(?<!\d)\d{1,2}月\d{1,2}[日号]?|(?<!\d)\d{1,2}:\d{2}(?::\d{2})?(?!\d)"
-                r"|(?<!\d)\d{1,2}点(?:半|\d{1,2}分?|钟)?|(?<!\d)\d{1,2}月份?|(?<!\d)\d{1,2}[日号](?![\d线楼店])",
+                r"(?<!\d)(?:\d{2,4}[-/.年] ?\d{1,2}[-/.月] ?\d{1,2}[日号]?(?!\d)|\d{4}年(?:\d{1,2}月)?"
+                r"|\d{1,2}(?:月(?:\d{1,2}[日号]?|份)?|:\d{2}(?::\d{2})?(?!\d)|点(?:半|\d{1,2}分?|钟)?|[日号](?![\d线楼店])))",
                 _T,
             ),
             (rf"{_T}(?: ?[-~到至]? ?{_T})+", _T),
+        ),
+    ),
+    (
+        re.compile(r"[\da-z][ -]?[\da-z]"),
+        _rules(
             (r"(?<![a-z0-9])\d{3,}+(?:[ -]\d{3,}+)+(?![a-z0-9])", CHAR["编号"]),
             (r"(?<![a-z0-9_-])(?=[a-z_-]*(?:\d[a-z_-]*){5})[a-z0-9_-]{6,}", CHAR["编号"]),
             (
@@ -161,23 +173,24 @@ _GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
                 r"(?=[a-z_-]{0,20}\d)[a-z0-9_-]{4,}",
                 lambda m: m[1] + CHAR["编号"],
             ),
-            (r"(?<![a-z0-9.])\d++(?:[.,]\d++)*+%?(?![a-z0-9])", _number),
         ),
     ),
     (
-        re.compile(
-            rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4}}|么[{_SPOKEN_DIGIT}]|[{_SPOKEN_DIGIT}]么"
-            r"|\*\*|xxx|[!?] ?[!?]|\.\.|。。|··|・・|--|__"
-        ),
+        re.compile(r"\d"),
         _rules(
-            # OpenCC's Taiwan variant writes the spoken digit 幺 as 么; only its neighbours tell the two apart.
-            (rf"(?<=[{_SPOKEN_DIGIT}])么+|(?<![什怎这那多要])么+(?=[{_SPOKEN_DIGIT}])", lambda m: "幺" * len(m[0])),
-            (rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4,}}", CHAR["编号"]),
-            (r"\*{2,}|(?<![a-z])x{3,}(?![a-z])", CHAR["掩码"]),
-            (r"[!?](?: ?[!?])+", _shouting),
-            (r"[.。]{2,}|[·・]{3,}|-{3,}|_{2,}", CHAR["省略号"]),
+            (r"(?<![a-z0-9.])\d++(?:[.,]\d++)*+%?(?![a-z0-9])", _number),
         ),
     ),
+)
+_SIGNS = rf"{_SPOKEN_DIGIT}么*x!?.。·・_-"
+_SIGN_TRIGGER = re.compile(rf"[{_SIGNS}][ ,、]?[{_SIGNS}]")
+_SIGN_RULES = _rules(
+    # OpenCC's Taiwan variant writes the spoken digit 幺 as 么; only its neighbours tell the two apart.
+    (rf"(?<=[{_SPOKEN_DIGIT}])么+|(?<![什怎这那多要])么+(?=[{_SPOKEN_DIGIT}])", lambda m: "幺" * len(m[0])),
+    (rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4,}}", CHAR["编号"]),
+    (r"\*{2,}|(?<![a-z])x{3,}(?![a-z])", CHAR["掩码"]),
+    (r"[!?](?: ?[!?])+", _shouting),
+    (r"[.。]{2,}|[·・]{3,}|-{3,}|_{2,}", CHAR["省略号"]),
 )
 
 
@@ -190,15 +203,21 @@ def insert_placeholders(lines: list[str]) -> None:
         One folded, lower-case, Simplified turn each. Phone numbers, order numbers, amounts, emoticons …
         become one private-use character each.
     """
-    for trigger, rules in _GROUPS:
-        search = trigger.search
-        found = [i for i, line in enumerate(lines) if search(line)]
-        if found:
-            text = "\n".join([lines[i] for i in found])
-            for pattern, replacement in rules:
-                text = pattern.sub(replacement, text)
-            for i, line in zip(found, text.split("\n"), strict=True):
-                lines[i] = line
+    search = _ANY_DATA.search
+    data_lines = [i for i, line in enumerate(lines) if search(line)]
+    for trigger, rules in _DATA_GROUPS:
+        _apply(rules, lines, [i for i in data_lines if trigger.search(lines[i])])
+    search = _SIGN_TRIGGER.search
+    _apply(_SIGN_RULES, lines, [i for i, line in enumerate(lines) if search(line)])
+
+
+def _apply(rules: _Rules, lines: list[str], found: list[int]) -> None:
+    if found:
+        text = "\n".join([lines[i] for i in found])
+        for pattern, replacement in rules:
+            text = pattern.sub(replacement, text)
+        for i, line in zip(found, text.split("\n"), strict=True):
+            lines[i] = line
 
 
 def readable(text: str) -> str:

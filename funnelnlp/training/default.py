@@ -104,7 +104,7 @@ def _more_data(curve: pd.DataFrame) -> list[str]:
         *lines,
         "",
         f"The last doubling brought {gains}.",
-        "The next doubling will bring less; a few hundred labelled turns of your own channel are worth more than as many of ours.",
+        "The next doubling will bring less; a few hundred labelled turns of your own channel are worth more than that.",
         "",
     ]
 
