@@ -247,6 +247,13 @@ def test_bad_rows_can_be_left_out_but_never_silently(tmp_path) -> None:
         read_transcripts(path, on_error="ignore")
 
 
+def test_a_file_of_rejected_rows_can_be_read_again(tmp_path) -> None:
+    write_csv(tmp_path / "a.csv", [{"row": 3, "error": "was bad", "role": r, "text": "好"} for r in ("moon", "agent")])
+    result = load_transcripts(tmp_path / "a.csv")
+    assert result.rejected[["row", "row_original", "error_original"]].to_numpy().tolist() == [[2, "3", "was bad"]]
+    assert result.frame["error"].tolist() == ["was bad"]
+
+
 def test_broken_lines_are_kept_with_the_rejected(tmp_path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"role":"agent","text":"好"}\nnonsense\n{"role":"moon","text":"好"}\n', encoding="utf-8")

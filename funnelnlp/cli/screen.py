@@ -81,7 +81,7 @@ def show_counts(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
     table = Table(box=None, pad_edge=False, show_header=False)
     for task in tasks:
         if task.name in frame:
-            counts = frame[task.name].astype(object).value_counts()
+            counts = frame[task.name].astype(object).map(str).value_counts()
             table.add_row(escape(task.name), escape("   ".join(f"{name} {counts.get(name, 0)}" for name in task.label_names)))
     for column in _GROUPINGS:
         if column in frame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise, repeat
@@ -328,6 +328,10 @@ class TurnEncoder:
         pairs = {pair: i + self.pair_start for i, pair in enumerate(self.pairs)}
         return pairs, {ngram: i + self.char_start for i, ngram in enumerate(self.chars)}
 
+    @cached_property
+    def _cue_columns(self) -> dict[str, int]:
+        return {name: len(self.words) + i for i, name in enumerate(self.lexicons.names)}
+
     def encode_one(self, text: str) -> tuple[list[int], list[float], int, float]:
         """Return (ids, values, length, known share) of one raw turn; the same features as `encode`."""
         (normalised,) = normalise_all([text])
@@ -344,12 +348,13 @@ class TurnEncoder:
             column = pair_ids.get(f"{a} {b}", -1)
             if column >= 0:
                 word_counts[column] = word_counts.get(column, 0) + 1
+        columns = list(map(char_ids.get, char_ngrams(normalised)))
+        # Single characters come first.
+        n_known += len(normalised) - columns[: len(normalised)].count(None)
         char_counts: dict[int, int] = {}
-        for ngram in char_ngrams(normalised):
-            column = char_ids.get(ngram, -1)
-            if column >= 0:
-                char_counts[column] = char_counts.get(column, 0) + 1
-        n_known += sum(char in char_ids for char in normalised)
+        for found in columns:
+            if found is not None:
+                char_counts[found] = char_counts.get(found, 0) + 1
         ids: list[int] = []
         values: list[float] = []
         for counts in (word_counts, char_counts):
@@ -358,23 +363,23 @@ class TurnEncoder:
             ids.extend(counts)
             values.extend(value / norm for value in weighted)
         if self.settings.cue_weight:
-            offset = {name: len(self.words) + i for i, name in enumerate(self.lexicons.names)}
             for name, count in self.lexicons.count(normalised).items():
-                ids.append(offset[name])
+                ids.append(self._cue_columns[name])
                 values.append(self.settings.cue_weight * min(count, 2))
         return ids, values, len(normalised), n_known / max(1, len(tokens) + len(normalised))
 
 
-def char_ngrams(normalised: str) -> Iterable[str]:
-    """Yield the character n-grams (1 to 3) of a normalised turn, boundary marks included.
+def char_ngrams(normalised: str) -> list[str]:
+    """Return the character n-grams (1 to 3) of a normalised turn, boundary marks included.
 
     Examples
     --------
     >>> [g.replace(START, "⟨").replace(END, "⟩") for g in char_ngrams("好吗")]
     ['好', '吗', '⟨好', '好吗', '吗⟩', '⟨好吗', '好吗⟩']
     """
-    yield from normalised
     marked = START + normalised + END
-    for length in (2, 3):
-        for start in range(len(marked) - length + 1):
-            yield marked[start : start + length]
+    return [
+        *normalised,
+        *[marked[i : i + 2] for i in range(len(marked) - 1)],
+        *[marked[i : i + 3] for i in range(len(marked) - 2)],
+    ]

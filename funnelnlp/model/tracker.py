@@ -75,17 +75,17 @@ class Tracker:
             position = Position(code, last.index + 1, 0, answered=True)
             self._before_run = self._memory[last.role]
         k = len(weights.bias)
+        id_array = np.array(ids, dtype=np.int64)
         value_array = np.array(values, dtype=np.float32)
-        scores = value_array @ weights.own[ids]
+        scores = value_array @ weights.own[id_array]
         if code in self._memory:
             scores += self._memory[code][:k]
         if position.answered and self._before_run is not None:
             scores += self._before_run[k:]
         scores += weights.structure[structure_of(position, length)].sum(axis=0)
         scores += weights.bias
-        n_context = model.encoder.n_context
-        remembered = [j for j, i in enumerate(ids) if i < n_context]
-        self._memory[code] = value_array[remembered] @ weights.memory[[ids[j] for j in remembered]]
+        remembered = np.flatnonzero(id_array < model.encoder.n_context)
+        self._memory[code] = value_array[remembered] @ weights.memory[id_array[remembered]]
         self._last = position
         return self._labels((scores / weights.temperature).tolist(), role)
 

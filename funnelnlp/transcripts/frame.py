@@ -162,7 +162,8 @@ def tidy(frame: pd.DataFrame, columns: Mapping[str, str], where: str, unit: str)
                         turn = f"{numbers[row]:g}"
                         note(row, f"conversation {conversation!r} has turn_index {turn} twice, first in {unit} {seen}")
     bad = renamed.index.isin(list(problems))
-    rejected = frame[bad].copy()
+    # A file of rejected rows that comes back mended or not has columns of these names already.
+    rejected = frame[bad].rename(columns={name: f"{name}_original" for name in ("file", "row", "error", "raw")})
     rejected.insert(0, "error", [problems[row] for row in rejected.index])
     rejected.insert(0, "row", rejected.index)
     good = renamed[~bad].reset_index(drop=True)
