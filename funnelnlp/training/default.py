@@ -80,7 +80,8 @@ def _before_and_after(model: Model, training: pd.DataFrame, heldout: pd.DataFram
         lines += [
             "",
             f"The real ones ({size}: public help-desk threads, mall chats, operator calls) are not distributed with the",
-            "project. Nothing is trained on them and no setting was chosen by them; errors on them were read to see what the corpus lacked.",
+            "project. Nothing is trained on them and no setting chosen by them; their errors were read to see what the corpus",
+            "lacked.",
         ]
     return [*lines, ""]
 
