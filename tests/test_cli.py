@@ -58,6 +58,7 @@ def test_chinese_column_names(samples, tmp_path) -> None:
     assert header[:4] == ["会话ID", "轮次", "角色", "内容"]
     assert {"漏斗阶段", "提问类型", "SPIN类型", "情绪阶段", "情绪阶段置信度"} <= set(header)
     assert len(read_transcripts(tmp_path / "o.csv")) == len(read_transcripts(samples / "chats.csv"))
+    assert "accuracy 1.000" in run("evaluate", tmp_path / "o.csv")
 
 
 def test_score_on_screen(samples) -> None:

@@ -59,7 +59,7 @@ class EncoderSettings:
 class Rows:
     """Sparse rows: the features of row ``i`` are ``ids[indptr[i]:indptr[i + 1]]``, ascending, with their values.
 
-    ``known`` is the share of a turn's distinct characters and words that the vocabulary has, shape (n,).
+    ``known`` is the share of a turn's characters and words that the vocabulary has, shape (n,).
     ``lengths`` counts the characters of each normalised turn.
     """
 

@@ -38,15 +38,20 @@ def frame_columns(frame: pd.DataFrame) -> tuple[list[str], Ints, Ints, NDArray[n
             known[i] = role_code(parse_role(spelling, where))
         roles = known[codes]  # absent roles have code -1, the last entry
     order = None
-    if "conversation_id" in frame.columns:
-        conversation = frame["conversation_id"].factorize()[0].astype(np.int64)
-        # A turn of no known conversation stands on its own.
-        conversation = np.where(conversation < 0, -1 - np.arange(n), conversation)
-        if "turn_index" in frame.columns:
-            order = _numbers(frame["turn_index"])
-    else:
-        conversation = np.arange(n)
-    return texts, roles, conversation, order
+    if "conversation_id" in frame.columns and "turn_index" in frame.columns:
+        order = _numbers(frame["turn_index"])
+    return texts, roles, conversation_codes(frame), order
+
+
+def conversation_codes(frame: pd.DataFrame) -> Ints:
+    """Return a number from 0 per conversation for every row; a turn of no known conversation stands on its own."""
+    if "conversation_id" not in frame.columns:
+        return np.arange(len(frame))
+    codes, known = frame["conversation_id"].factorize()
+    result: Ints = codes.astype(np.int64)
+    alone = np.flatnonzero(result < 0)
+    result[alone] = len(known) + np.arange(len(alone))
+    return result
 
 
 def _numbers(column: pd.Series) -> NDArray[np.float64]:

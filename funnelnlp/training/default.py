@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from funnelnlp.model import Model, load
+from funnelnlp.model.frames import conversation_codes
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
 from funnelnlp.training.baselines import most_frequent, naive_predictions
 from funnelnlp.training.evaluation import evaluate, evaluate_predictions
 from funnelnlp.training.fit import TrainingSettings, learning_curve, out_of_fold, train
-from funnelnlp.training.labelled import Ints, conversation_codes, label_numbers
+from funnelnlp.training.labelled import Ints, label_numbers
 from funnelnlp.transcripts import read_transcripts
 from funnelnlp.transcripts.files import atomically
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from funnelnlp.errors import TaxonomyError
 from funnelnlp.model import Model
+from funnelnlp.model.frames import conversation_codes
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
 from funnelnlp.training.fit import scores_of
-from funnelnlp.training.labelled import Ints, conversation_codes, label_numbers
+from funnelnlp.training.labelled import Ints, has_labels, label_numbers
 
 Floats = NDArray[np.float64]
 _BOOTSTRAPS = 1000
@@ -155,7 +156,7 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, tasks: Sequence[Task] =
     conversation = conversation_codes(one)
     result = {}
     for task in tasks:
-        if task.name not in one.columns or task.name not in two.columns:
+        if not (has_labels(one, task) and has_labels(two, task)):
             continue
         truth, other = label_numbers(one, task), label_numbers(two, task)
         both = (truth >= 0) & (other >= 0)
@@ -205,7 +206,7 @@ def evaluate(model: Model, frame: pd.DataFrame, *, min_support: int = 10) -> dic
     >>> sorted(result["funnel_stage"]["labels"]) == sorted(["引导", "筛选", "确认", "解决"])
     True
     """
-    present = [task for task in model.tasks if task.name in frame.columns] or [model.tasks[0]]
+    present = [task for task in model.tasks if has_labels(frame, task)] or [model.tasks[0]]
     scored = [task for task in present if (label_numbers(frame, task) >= 0).any()]
     if not scored:
         raise TaxonomyError(f"no turn has a label of {', '.join(task.name for task in present)}: nothing to measure")

@@ -18,11 +18,11 @@ from sklearn.model_selection import GroupKFold
 from funnelnlp.features import STRUCTURE_NAMES, EncoderSettings, Layout, Rows, TurnEncoder, lay_out, structure_matrix
 from funnelnlp.features.conversation import UNKNOWN_ROLE
 from funnelnlp.model import Model, Weights
-from funnelnlp.model.frames import frame_columns
+from funnelnlp.model.frames import conversation_codes, frame_columns
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task, unique_tasks
 from funnelnlp.text import Lexicons, read_lexicons
-from funnelnlp.training.labelled import Ints, check_tasks, conversation_codes
+from funnelnlp.training.labelled import Ints, check_tasks
 
 Floats = NDArray[np.float64]
 

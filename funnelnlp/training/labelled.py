@@ -20,7 +20,7 @@ def label_numbers(frame: pd.DataFrame, task: Task) -> Ints:
     Parameters
     ----------
     frame : pandas.DataFrame
-        With a column named like the task.
+        With a column named like the task, or by its Chinese title.
     task : Task
 
     Returns
@@ -58,12 +58,9 @@ def label_numbers(frame: pd.DataFrame, task: Task) -> Ints:
     return result
 
 
-def conversation_codes(frame: pd.DataFrame) -> Ints:
-    """Return a number per conversation for every row; every row its own where there is no conversation_id."""
-    if "conversation_id" not in frame.columns:
-        return np.arange(len(frame))
-    codes: Ints = frame["conversation_id"].factorize(use_na_sentinel=False)[0].astype(np.int64)
-    return codes
+def has_labels(frame: pd.DataFrame, task: Task) -> bool:
+    """Tell whether the frame has a column for the task, under its name or its Chinese title."""
+    return task.name in frame.columns or bool(task.title and task.title in frame.columns)
 
 
 def check_tasks(tasks: Sequence[Task], frame: pd.DataFrame) -> list[Ints]:
