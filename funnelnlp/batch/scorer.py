@@ -1,4 +1,4 @@
-"""Scoring frames in bulk: one picklable callable for one process, for many, and for clusters."""
+"""The picklable scorer that one process, many processes and clusters share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 import funnelnlp
 from funnelnlp.model import Model
@@ -41,6 +44,37 @@ class TurnScorer:
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the frame with label columns; whole conversations in, see `Model.label_frame`."""
         return _model(self.path).label_frame(frame)
+
+
+def buckets(conversation_ids: pd.Series, n: int) -> NDArray[np.int64]:
+    """Return for every row the number of its bucket, the same for all rows of a conversation.
+
+    The same id falls into the same bucket in every process and on every machine, so files that share
+    conversations can be split alike.
+
+    Parameters
+    ----------
+    conversation_ids : pandas.Series
+        Ids of any type; they are compared by their text.
+    n : int
+        Number of buckets.
+
+    Returns
+    -------
+    ndarray of int64, shape (len(conversation_ids),)
+        Numbers from 0 to ``n - 1``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> a, b, c = buckets(pd.Series(["k1", "k2", "k1"]), 1000)
+    >>> bool(a == c), bool(a == b)
+    (True, False)
+    """
+    import pandas as pd
+
+    hashes = pd.util.hash_array(conversation_ids.astype(str).to_numpy(dtype=object), categorize=True)
+    return (hashes % np.uint64(n)).astype(np.int64)
 
 
 _PART_ROWS = 50_000
