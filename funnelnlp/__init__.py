@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from funnelnlp.errors import FunnelError, ModelError, TaxonomyError, TranscriptError
-from funnelnlp.model import Contribution, Explanation, Model, Tracker, TurnLabels
+from funnelnlp.model import Contribution, Explanation, Model, TurnLabels, TurnTracker
 from funnelnlp.model import load as _load_folder
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Label, Task, load_tasks
@@ -31,10 +31,10 @@ __all__ = [
     "ModelError",
     "Task",
     "TaxonomyError",
-    "Tracker",
     "TranscriptError",
     "TurnLabels",
     "TurnScorer",
+    "TurnTracker",
     "evaluate",
     "load",
     "load_tasks",

@@ -14,7 +14,7 @@ from funnelnlp.features import STRUCTURE_NAMES, Layout, TurnEncoder, lay_out, st
 from funnelnlp.features.conversation import UNKNOWN_ROLE, role_code
 from funnelnlp.model.frames import frame_columns, with_labels
 from funnelnlp.model.labels import Contribution, Explanation, TurnLabels
-from funnelnlp.model.tracker import Tracker
+from funnelnlp.model.tracker import TurnTracker
 from funnelnlp.model.turns import Turn, parse_turns
 from funnelnlp.model.weights import Weights, row_products
 from funnelnlp.taxonomy import Task
@@ -76,9 +76,13 @@ class Model:
 
     # --- one conversation -----------------------------------------------------------------------------------
 
-    def track(self) -> Tracker:
+    def track(self) -> TurnTracker:
         """Return a tracker that labels one live conversation, turn by turn, each at constant cost."""
-        return Tracker(self)
+        return self.track_turns()
+
+    def track_turns(self, state: Mapping[str, Any] | None = None) -> TurnTracker:
+        """Return what labels a conversation turn by turn, from its start or from a saved state."""
+        return TurnTracker(self, state)
 
     def label(self, turns: str | Iterable[Turn]) -> list[TurnLabels]:
         """Label the turns of one conversation.
@@ -99,7 +103,7 @@ class Model:
         TranscriptError
             When a turn has another shape, an unknown role or a text that is not text.
         """
-        tracker = self.track()
+        tracker = self.track_turns()
         return [tracker.add(role, text) for role, text in parse_turns(turns)]
 
     def explain(self, turns: str | Iterable[Turn], index: int, task: str, label: str | None = None) -> Explanation:

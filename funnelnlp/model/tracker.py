@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import astuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,29 +21,47 @@ if TYPE_CHECKING:
 _EMPTY: dict[str, float] = {}
 
 
-class Tracker:
-    """Labels a conversation while it goes on; made by `Model.track`.
+class TurnTracker:
+    """Labels a conversation while it goes on; made by `Model.track_turns`.
 
     Its labels equal those of a batch run: a turn's labels depend on it and on what came before.
 
     Parameters
     ----------
     model : Model
+    state : mapping, optional
+        What `state` returned after earlier turns, to go on from there.
 
     Examples
     --------
     >>> import funnelnlp
-    >>> tracker = funnelnlp.load().track()
+    >>> model = funnelnlp.load()
+    >>> tracker = model.track_turns()
     >>> tracker.add("agent", "您好，请问有什么可以帮您？").question_type
     '开放式'
+    >>> model.track_turns(tracker.state()).add("customer", "怎么还没发货！！").emotion_phase
+    '不满'
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, state: Mapping[str, Any] | None = None) -> None:
         self._model = model
         self._last: Position | None = None
         # Per speaker, what their last turn adds to the scores of the turns after it.
         self._memory: dict[int, NDArray[np.float32]] = {}
         self._before_run: NDArray[np.float32] | None = None
+        if state is not None and state["last"] is not None:
+            self._last = Position(*state["last"])
+            self._memory = {int(role): np.array(row, dtype=np.float32) for role, row in state["memory"].items()}
+            if state["before_run"] is not None:
+                self._before_run = np.array(state["before_run"], dtype=np.float32)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next turns depend on, JSON-ready; it holds numbers only, no text."""
+        return {
+            "last": None if self._last is None else list(astuple(self._last)),
+            "memory": {str(role): row.tolist() for role, row in self._memory.items()},
+            "before_run": None if self._before_run is None else self._before_run.tolist(),
+        }
 
     def add(self, role: str | None, text: str) -> TurnLabels:
         """Label the next turn.
