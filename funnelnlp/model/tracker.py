@@ -39,7 +39,7 @@ class TurnTracker:
     >>> tracker = model.track_turns()
     >>> tracker.add("agent", "您好，请问有什么可以帮您？").question_type
     '开放式'
-    >>> model.track_turns(tracker.state()).add("customer", "怎么还没发货！！").emotion_phase
+    >>> model.track_turns(tracker.state()).add("customer", "都三天了还没人管，你们什么态度").emotion_phase
     '不满'
     """
 
