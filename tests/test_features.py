@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from funnelnlp.features import STRUCTURE_NAMES, lay_out, structure_matrix, structure_of
+from funnelnlp.features import STRUCTURE_NAMES, lay_out, structure_matrix
 from funnelnlp.features.conversation import positions, role_code
-from funnelnlp.features.ngrams import KeyTable
+from funnelnlp.features.ngrams import KeyTable, Trie
+from funnelnlp.features.structure import LENGTH_FEATURES, PLACE_FEATURES, kinds_of
+from funnelnlp.training.fit import own_matrix
 
 
-def row_as_dict(rows, i: int) -> dict[int, float]:
-    part = slice(rows.indptr[i], rows.indptr[i + 1])
-    return dict(zip(rows.ids[part].tolist(), rows.values[part].tolist(), strict=True))
+def of_row(block, i: int) -> list[int]:
+    return sorted(block.ids[block.indptr[i] : block.indptr[i + 1]].tolist())
 
 
 def assert_same(encoder, texts: list[str]) -> None:
     rows = encoder.encode(texts)
     for i, text in enumerate(texts):
-        ids, values, length, known = encoder.encode_one(text)
-        assert row_as_dict(rows, i) == pytest.approx(dict(zip(ids, values, strict=True)), abs=1e-6), text
-        assert (length, known) == (rows.lengths[i], pytest.approx(rows.known[i])), text
+        turn = encoder.encode_one(text)
+        for block in ("words", "pairs", "chars", "cues"):
+            assert of_row(getattr(rows, block), i) == sorted(getattr(turn, block)), (text, block)
+        assert (turn.length, turn.known) == (rows.lengths[i], pytest.approx(rows.known[i])), text
 
 
 def test_batch_and_single_turn_encode_alike(model, heldout) -> None:
@@ -36,23 +40,46 @@ def test_batch_and_single_turn_encode_alike_whatever_the_text(model, texts: list
     assert_same(model.encoder, texts)
 
 
-def test_every_block_is_normalised(model, heldout) -> None:
+def test_every_block_is_scaled_by_its_occurrences(model, heldout) -> None:
     encoder = model.encoder
-    rows = encoder.encode(heldout["text"].tolist()[:50])
-    for i in range(50):
-        row = row_as_dict(rows, i)
-        words = [v for c, v in row.items() if c < len(encoder.words) or encoder.pair_start <= c < encoder.char_start]
-        chars = [v for c, v in row.items() if c >= encoder.char_start]
-        for block in (words, chars):
-            assert not block or np.linalg.norm(block) == pytest.approx(1, abs=1e-5)
+    texts = heldout["text"].tolist()[:50]
+    matrix = own_matrix(encoder.encode(texts), encoder)
+    for i, text in enumerate(texts):
+        turn = encoder.encode_one(text)
+        row = dict(zip(*encoder.weigh(turn), strict=True))
+        assert dict(zip(matrix[i].indices.tolist(), matrix[i].data.tolist(), strict=True)) == pytest.approx(row, abs=1e-6)
+        for block in ([*turn.words, *turn.pairs], turn.chars):
+            counts = Counter(block)
+            # The squares of all occurrences add up to 1.
+            assert not block or sum(row[c] ** 2 / n for c, n in counts.items()) == pytest.approx(1, abs=1e-5)
+        for cue, n in Counter(turn.cues).items():
+            assert n <= 2 and row[cue] == pytest.approx(n * encoder.settings.cue_weight)
 
 
-@given(st.lists(st.integers(0, 10**12), unique=True, max_size=200), st.lists(st.integers(0, 10**12), max_size=50))
-def test_key_table_finds_what_it_holds(keys: list[int], others: list[int]) -> None:
-    table = KeyTable(np.array(keys, dtype=np.int64))
+@pytest.mark.parametrize("limit", [2**31 - 1, 10**12])
+@given(data=st.data())
+def test_key_table_finds_what_it_holds(limit: int, data) -> None:
+    keys = data.draw(st.lists(st.integers(0, limit - 1), unique=True, max_size=200))
+    others = data.draw(st.lists(st.integers(0, limit - 1), max_size=50))
+    table = KeyTable(np.array(keys, dtype=np.int64), np.arange(len(keys)), limit)
     wanted = [*keys, *others]
     expected = [keys.index(key) if key in keys else -1 for key in wanted]
     assert table.find(np.array(wanted, dtype=np.int64)).tolist() == expected
+
+
+@given(st.dictionaries(st.text("abcd", min_size=1, max_size=3), st.integers(0, 99), max_size=20), st.text("abcde", max_size=30))
+def test_trie_finds_every_ngram_and_phrase(columns: dict[str, int], text: str) -> None:
+    classes = {"abcd": [1, 2], "bb": [3], "cab": [2]}
+    codes = np.frombuffer(text.encode("utf-16-le"), dtype=np.uint16)
+    grid, places, found = Trie(columns, classes).walk(codes)
+    for place in range(len(text)):
+        for length in range(1, grid.shape[1] + 1):
+            gram = text[place : place + length]
+            assert grid[place, length - 1] == (columns.get(gram, -1) if len(gram) == length else -1)
+    expected = [
+        (i, c) for i in range(len(text)) for phrase, group in classes.items() if text.startswith(phrase, i) for c in group
+    ]
+    assert sorted(zip(places.tolist(), found.tolist(), strict=True)) == sorted(expected)
 
 
 TURNS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["customer", "agent", None])), max_size=40)
@@ -77,7 +104,8 @@ def test_layout_equals_a_plain_walk(turns: list[tuple[int, str | None]]) -> None
         before.append(i)
         place = positions([turns[j][1] for j in before])[-1]
         assert (place.index, place.run) == (layout.index[i], layout.run[i])
-        assert structure_of(place, int(lengths[i])) == matrix[i].tolist()
+        kind, size = kinds_of(place, int(lengths[i]))
+        assert [*PLACE_FEATURES[kind], *LENGTH_FEATURES[size]] == matrix[i].tolist()
 
 
 def test_rows_may_stand_in_any_order() -> None:
@@ -89,6 +117,7 @@ def test_rows_may_stand_in_any_order() -> None:
 
 def test_structure_names_cover_every_number() -> None:
     places = positions(["agent"] * 30 + ["customer"] * 30)
-    numbers = {n for place in places for length in (0, 1, 50, 500) for n in structure_of(place, length)}
-    assert max(numbers) < len(STRUCTURE_NAMES)
+    on = [kinds_of(place, length) for place in places for length in (0, 1, 50, 500)]
+    assert max(kind for kind, _ in on) < len(PLACE_FEATURES) and max(size for _, size in on) < len(LENGTH_FEATURES)
+    assert {*PLACE_FEATURES.ravel().tolist(), *LENGTH_FEATURES.ravel().tolist()} == set(range(len(STRUCTURE_NAMES)))
     assert len(set(STRUCTURE_NAMES)) == len(STRUCTURE_NAMES)

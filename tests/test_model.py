@@ -6,7 +6,7 @@ import hashlib
 import json
 import pickle
 import shutil
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import opencc
@@ -18,9 +18,10 @@ from sklearn.linear_model import LogisticRegression
 
 import funnelnlp
 from funnelnlp import FunnelError, ModelError, TranscriptError
-from funnelnlp.features import STRUCTURE_NAMES, structure_of
+from funnelnlp.features import STRUCTURE_NAMES
 from funnelnlp.features.conversation import positions
 from funnelnlp.features.encoder import char_ngrams
+from funnelnlp.features.structure import LENGTH_FEATURES, PLACE_FEATURES, kinds_of
 from funnelnlp.model.persistence import _head_digest
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS
@@ -189,14 +190,21 @@ def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
     texts = normalise_all(small["text"].tolist())
     cut = Tokeniser(engine="jieba").cut
     both = lambda text: (tokens := cut(text)) + [f"{a} {b}" for a, b in pairwise(tokens)]  # noqa: E731
-    words = TfidfVectorizer(analyzer=both, min_df=settings.encoder.min_df_words).fit(texts)
-    chars = TfidfVectorizer(analyzer=lambda text: list(char_ngrams(text)), min_df=settings.encoder.min_df_chars).fit(texts)
+    words = TfidfVectorizer(analyzer=both, min_df=settings.encoder.min_df_words, norm=None).fit(texts)
+    grams = lambda text: [*text, *chain(*char_ngrams(text))]  # noqa: E731
+    chars = TfidfVectorizer(analyzer=grams, min_df=settings.encoder.min_df_chars, norm=None).fit(texts)
+
+    def scaled(vectoriser: TfidfVectorizer) -> sparse.csr_matrix:
+        """Each occurrence counts by itself in the norm: counts are not squared, idf is."""
+        norm = np.sqrt(vectoriser.transform(texts) @ vectoriser.idf_)
+        return sparse.diags(1 / np.where(norm > 0, norm, 1)) @ vectoriser.transform(texts)
+
     single = np.array([" " not in name for name in words.get_feature_names_out()])
     cues = CountVectorizer(
-        analyzer=lambda text: [name for name, n in lexicons.count(text).items() for _ in range(min(n, 2))],
+        analyzer=lambda text: [lexicons.names[i] for i, n in lexicons.count(text).items() for _ in range(min(n, 2))],
         vocabulary=lexicons.names,
     )
-    word_rows = words.transform(texts)
+    word_rows = scaled(words)
     cue_rows = cues.transform(texts) * settings.encoder.cue_weight
     remembered = sparse.hstack([word_rows[:, single], cue_rows]) * settings.context_weight
     remembered = sparse.vstack([remembered, sparse.csr_matrix((1, remembered.shape[1]))], format="csr")
@@ -208,11 +216,12 @@ def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
             theirs = [j for j in range(i) if roles[j] != roles[i]]
             same.append(rows.index[mine[-1]] if mine else -1)
             other.append(rows.index[theirs[-1]] if theirs else -1)
-            on = structure_of(place, len(texts[rows.index[i]]))
+            kind, size = kinds_of(place, len(texts[rows.index[i]]))
+            on = [*PLACE_FEATURES[kind], *LENGTH_FEATURES[size]]
             places.append({STRUCTURE_NAMES[n]: settings.structure_weight for n in on})
     structure = DictVectorizer().fit([dict.fromkeys(STRUCTURE_NAMES, 1.0)]).transform(places)
     blocks = [
-        word_rows[:, single], cue_rows, word_rows[:, ~single], chars.transform(texts),
+        word_rows[:, single], cue_rows, word_rows[:, ~single], scaled(chars),
         remembered[same], remembered[other], structure,
     ]  # fmt: skip
     matrix = sparse.hstack(blocks, format="csr")

@@ -6,23 +6,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import pairwise, repeat
+from itertools import chain, pairwise, repeat
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from funnelnlp.features.ngrams import KeyTable
-from funnelnlp.text import Lexicons, Tokeniser, normalise_all, readable
-from funnelnlp.text.lexicons import MAX_LENGTH
+from funnelnlp.features.ngrams import KeyTable, Trie
+from funnelnlp.text import Lexicons, Tokeniser, normalise, normalise_all, readable
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]
 Floats = NDArray[np.float32]
 
 # Boundary marks make "吗 at the end" a character n-gram; the normaliser lets no such character in.
 START, END = "\ue100", "\ue101"
 _BOUNDARIES = {START: "⟨", END: "⟩"}
-_BLANK, _NEXT_TURN = -2, -3
+_UNKNOWN, _BLANK, _NEXT_TURN = -1, -2, -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +56,56 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """Sparse rows: the features of row ``i`` are ``ids[indptr[i]:indptr[i + 1]]``, ascending, with their values.
-
-    ``known`` is the share of a turn's characters and words that the vocabulary has, shape (n,).
-    ``lengths`` counts the characters of each normalised turn.
-    """
+class Ragged:
+    """Feature numbers of many rows: those of row ``i`` are ``ids[indptr[i]:indptr[i + 1]]``, one per occurrence."""
 
     indptr: Ints
     ids: Ints
-    values: Floats
+
+    def rows(self) -> Ints:
+        """Return the row of every occurrence, shape (len(ids),)."""
+        return np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The features of many turns, by block.
+
+    Attributes
+    ----------
+    words, pairs, chars, cues : Ragged
+        Feature numbers. A cue is there at most twice.
+    lengths : ndarray of int64, shape (n,)
+        Characters of each normalised turn.
+    known : ndarray of float32, shape (n,)
+        Share of a turn's characters and words that the vocabulary has.
+    """
+
+    words: Ragged
+    pairs: Ragged
+    chars: Ragged
+    cues: Ragged
     lengths: Ints
     known: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedTurn:
+    """The features of one turn, by block; as in `Encoded`."""
+
+    words: list[int]
+    pairs: list[int]
+    chars: list[int]
+    cues: list[int]
+    length: int
+    known: float
+
+
 class TurnEncoder:
     """Vocabulary with inverse document frequencies, and the two ways to apply it: to many turns, to one.
+
+    Words with word pairs, and characters, are two blocks. In each, an occurrence of a feature has the value
+    ``idf / sqrt(sum of idf ** 2 over the occurrences of the block)``; a cue has the value ``cue_weight``.
 
     Columns stand in the order words, cues, word pairs, character n-grams; the first two groups are what
     later turns remember of a turn (`n_context` columns).
@@ -105,7 +139,8 @@ class TurnEncoder:
         self.pair_start = self.n_context
         self.char_start = self.pair_start + len(self.pairs)
         self.n_features = self.char_start + len(self.chars)
-        self._weight = np.concatenate(
+        # Per column, what an occurrence of it weighs before its block is scaled.
+        self.weight = np.concatenate(
             [
                 self.idf[: len(self.words)],
                 np.full(n_cues, settings.cue_weight, dtype=np.float32),
@@ -135,7 +170,7 @@ class TurnEncoder:
         for text, tokens in zip(normalised, Tokeniser(settings.user_words).cut_all(normalised), strict=True):
             words.update(set(tokens))
             pairs.update({f"{a} {b}" for a, b in pairwise(tokens)})
-            chars.update(set(char_ngrams(text)))
+            chars.update({*text, *chain(*char_ngrams(text))})
 
         def kept(counts: Counter[str], minimum: int) -> list[str]:
             return sorted(feature for feature, count in counts.items() if count >= minimum)
@@ -175,211 +210,118 @@ class TurnEncoder:
         return ids
 
     @cached_property
+    def _pair_columns(self) -> dict[int, int]:
+        """First word × number of words + second word → column."""
+        ids, n = self._word_ids, len(self.words)
+        split = (pair.split(" ") for pair in self.pairs)
+        return {ids[a] * n + ids[b]: i for i, (a, b) in enumerate(split, self.pair_start)}
+
+    @cached_property
+    def _char_columns(self) -> dict[str, int]:
+        return {ngram: i for i, ngram in enumerate(self.chars, self.char_start)}
+
+    @cached_property
     def _pair_table(self) -> KeyTable:
-        ids = self._word_ids
-        keys = [ids[a] * len(self.words) + ids[b] for a, b in (pair.split(" ") for pair in self.pairs)]
-        return KeyTable(np.array(keys, dtype=np.int64))
+        keys = np.array(list(self._pair_columns), dtype=np.int64)
+        return KeyTable(keys, np.arange(self.pair_start, self.char_start), len(self.words) ** 2)
 
     @cached_property
-    def _char_numbers(self) -> Ints:
-        """Code point → small number; 0 for characters that no feature and no lexicon has."""
-        alphabet = sorted(set("".join(self.chars)) | set("".join(self.lexicons.of_phrase)) | {START, END})
-        numbers = np.zeros(0x10000, dtype=np.int64)
-        numbers[[ord(char) for char in alphabet]] = np.arange(1, len(alphabet) + 1)
-        return numbers
+    def _trie(self) -> Trie:
+        cues = self.lexicons.of_phrase if self.settings.cue_weight else {}
+        return Trie(self._char_columns, {phrase: [len(self.words) + c for c in classes] for phrase, classes in cues.items()})
 
-    @cached_property
-    def _n_chars(self) -> int:
-        return int(self._char_numbers.max()) + 1
-
-    @cached_property
-    def _char_tables(self) -> tuple[KeyTable, ...]:
-        """Per n-gram length 1, 2, 3: table from the key of an n-gram to its column."""
-        result = []
-        for length in (1, 2, 3):
-            columns = [i for i, ngram in enumerate(self.chars) if len(ngram) == length]
-            keys = np.zeros(len(columns), dtype=np.int64)
-            for place in range(length):
-                codes = np.array([ord(self.chars[i][place]) for i in columns], dtype=np.int64)
-                keys = keys * self._n_chars + self._char_numbers[codes]
-            result.append(KeyTable(keys, np.array(columns, dtype=np.int64) + self.char_start))
-        return tuple(result)
-
-    @cached_property
-    def _trie(self) -> tuple[Ints, KeyTable, Ints, Ints, Ints]:
-        """Lexicon phrases as a trie: character → node, (node × character) → node, then the classes of each node (CSR)."""
-        node_of_prefix: dict[str, int] = {}
-        edges: list[int] = []
-        roots = np.full(self._n_chars, -1, dtype=np.int64)
-        inner: list[int] = []
-        for phrase in self.lexicons.of_phrase:
-            for end in range(1, len(phrase) + 1):
-                if phrase[:end] in node_of_prefix:
-                    continue
-                node = node_of_prefix[phrase[:end]] = len(node_of_prefix)
-                number = int(self._char_numbers[ord(phrase[end - 1])])
-                if end == 1:
-                    roots[number] = node
-                else:
-                    edges.append(node_of_prefix[phrase[: end - 1]] * self._n_chars + number)
-                    inner.append(node)
-        classes = [self.lexicons.of_phrase.get(prefix, ()) for prefix in node_of_prefix]
-        starts = np.cumsum([0, *map(len, classes)])
-        flat = np.array([c for group in classes for c in group], dtype=np.int64)
-        return (
-            roots,
-            KeyTable(np.array(edges, dtype=np.int64), np.array(inner, dtype=np.int64)),
-            starts[:-1],
-            np.diff(starts),
-            flat,
-        )
-
-    def _cues(self, numbers: Ints, rows: Ints) -> tuple[Ints, Ints]:
-        """Return (row, class) of every lexicon phrase found, walking the trie from all places at once."""
-        roots, table, starts, counts, classes = self._trie
-        node = np.take(roots, numbers, mode="clip")
-        place = np.flatnonzero(node >= 0)
-        node = node[place]
-        places, nodes = [place], [node]
-        for depth in range(1, MAX_LENGTH):
-            inside = len(numbers) - depth
-            if len(place) and place[-1] >= inside:
-                kept = place < inside
-                place, node = place[kept], node[kept]
-            node = table.find(node * self._n_chars + numbers[place + depth])
-            alive = np.flatnonzero(node >= 0)
-            place, node = place[alive], node[alive]
-            places.append(place)
-            nodes.append(node)
-        found_rows, found = rows[np.concatenate(places)], np.concatenate(nodes)
-        times = counts[found]
-        nth = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
-        return np.repeat(found_rows, times), classes[np.repeat(starts[found], times) + nth]
-
-    def encode(self, texts: Sequence[str]) -> Rows:
-        """Return the feature rows of many raw turns."""
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """Return the features of many raw turns."""
         n = len(texts)
-        if not n:
-            nothing = np.zeros(0, dtype=np.int64)
-            return Rows(np.zeros(1, dtype=np.int64), nothing, np.zeros(0, np.float32), nothing, np.zeros(0, np.float32))
         normalised = normalise_all(texts)
-        tokens = self.tokeniser.raw(normalised)
-        ids = np.fromiter(map(self._word_ids.get, tokens, repeat(-1)), dtype=np.int64, count=len(tokens))
-        rows = np.cumsum(ids == _NEXT_TURN)
-        real = np.flatnonzero(ids >= -1)
-        ids, rows = ids[real], rows[real]
+        tokens = self.tokeniser.raw(normalised) if n else []
+        ids = np.fromiter(map(self._word_ids.get, tokens, repeat(_UNKNOWN)), dtype=np.int32, count=len(tokens))
+        ids = ids[ids != _BLANK]
+        next_turn = np.flatnonzero(ids == _NEXT_TURN)
+        token_starts = np.concatenate([[0], next_turn + 1]) if n else next_turn
         known_words = np.flatnonzero(ids >= 0)
-        linked = known_words[1:][np.diff(known_words) == 1]
-        linked = linked[rows[linked] == rows[linked - 1]]
-        pairs = self._pair_table.find(ids[linked - 1] * len(self.words) + ids[linked])
-        hits = np.flatnonzero(pairs >= 0)
-        found = [
-            rows[known_words] * self.n_features + ids[known_words],
-            rows[linked[hits]] * self.n_features + pairs[hits] + self.pair_start,
-        ]
+        word_ids = ids[known_words]
+        # A pair is two known words side by side; where a turn ends stands a mark between.
+        second = np.flatnonzero(np.diff(known_words) == 1) + 1
+        pairs = self._pair_table.find(word_ids[second - 1].astype(np.int64) * len(self.words) + word_ids[second])
+        hit = np.flatnonzero(pairs >= 0)
+        words = Ragged(np.searchsorted(known_words, np.append(token_starts, len(ids))), word_ids)
+        found_pairs = Ragged(np.searchsorted(known_words[second[hit]], np.append(token_starts, len(ids))), pairs[hit])
+        n_tokens = np.diff(np.append(token_starts, len(ids) + 1)) - 1
+
         # The normaliser leaves nothing beyond 16 bits.
         codes = np.frombuffer((START + (END + START).join(normalised) + END).encode("utf-16-le"), dtype=np.uint16)
-        numbers = np.take(self._char_numbers, codes, mode="clip")
-        bounds = np.flatnonzero(codes == ord(START))
-        lengths = np.diff(bounds, append=len(codes)) - 2
-        char_rows = np.repeat(np.arange(n), lengths + 2)
-        key = np.zeros(len(numbers), dtype=np.int64)
-        for length, table in enumerate(self._char_tables, 1):
-            end = len(numbers) - length + 1
-            key = key[:end] * self._n_chars + numbers[length - 1 :]
-            columns = table.find(key)
-            hits = np.flatnonzero(columns >= 0)
-            found.append(char_rows[hits] * self.n_features + columns[hits])
-            if length == 1:
-                known_chars = np.bincount(char_rows[hits], minlength=n)
-        if self.settings.cue_weight:
-            cue_rows, cues = self._cues(numbers, char_rows)
-            found.append(cue_rows * self.n_features + cues + len(self.words))
-        keys = np.concatenate(found)
-        if n * self.n_features < 2**31:
-            keys = keys.astype(np.int32)  # sorts in half the time
-        keys.sort()
-        first = np.flatnonzero(np.diff(keys, prepend=-1))
-        counts = np.diff(first, append=len(keys))
-        row, column = np.divmod(keys[first].astype(np.int64), max(1, self.n_features))
-        is_cue = (column >= len(self.words)) & (column < self.pair_start)
-        counts[is_cue] = np.minimum(counts[is_cue], 2)
-        values = counts * np.take(self._weight, column, mode="clip")
-        # Words and characters are each scaled to length 1; cues, the last block, are not.
-        block = np.where(is_cue, 2 * n, 2 * row + (column >= self.char_start))
-        squares = np.bincount(block, weights=values * values, minlength=2 * n + 1)
-        squares[2 * n] = 1
-        squares[squares == 0] = 1
-        values *= np.take(1 / np.sqrt(squares), block, mode="clip")
-        n_words = np.bincount(rows, minlength=n)
-        known = np.bincount(rows[known_words], minlength=n) + known_chars
-        return Rows(
-            indptr=np.searchsorted(row, np.arange(n + 1)),
-            ids=column,
-            values=values.astype(np.float32),
+        starts = np.flatnonzero(codes == ord(START))[:n]
+        bounds = np.append(starts, len(codes) if n else 0)
+        lengths = np.diff(bounds) - 2
+        grid, places, cues = self._trie.walk(codes)
+        flat = grid.ravel()
+        hits = np.flatnonzero(flat >= 0)
+        chars = Ragged(np.searchsorted(hits, bounds * grid.shape[1]), flat[hits])
+        single = np.concatenate([[0], np.cumsum(grid[:, 0] >= 0)])
+        known = words.indptr[1:] - words.indptr[:-1] + single[bounds[1:]] - single[bounds[:-1]]
+        return Encoded(
+            words=words,
+            pairs=found_pairs,
+            chars=chars,
+            cues=_at_most_twice(np.searchsorted(bounds, places, side="right") - 1, cues, n),
             lengths=lengths,
-            known=(known / np.maximum(1, n_words + lengths)).astype(np.float32),
+            known=(known / np.maximum(1, n_tokens + lengths)).astype(np.float32),
         )
 
     # --- one turn -------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _columns(self) -> tuple[dict[str, int], dict[str, int]]:
-        pairs = {pair: i + self.pair_start for i, pair in enumerate(self.pairs)}
-        return pairs, {ngram: i + self.char_start for i, ngram in enumerate(self.chars)}
-
-    @cached_property
-    def _cue_columns(self) -> dict[str, int]:
-        return {name: len(self.words) + i for i, name in enumerate(self.lexicons.names)}
-
-    def encode_one(self, text: str) -> tuple[list[int], list[float], int, float]:
-        """Return (ids, values, length, known share) of one raw turn; the same features as `encode`."""
-        (normalised,) = normalise_all([text])
-        word_ids, (pair_ids, char_ids) = self._word_ids, self._columns
+    def encode_one(self, text: str) -> EncodedTurn:
+        """Return the features of one raw turn; the same as `encode` gives."""
+        normalised = normalise(text)
+        word_ids, pair_columns, char_ids = self._word_ids, self._pair_columns, self._char_columns
         tokens = self.tokeniser.cut(normalised)
-        word_counts: dict[int, int] = {}
-        n_known = 0
-        for token in tokens:
-            column = word_ids.get(token, -1)
-            if column >= 0:
-                n_known += 1
-                word_counts[column] = word_counts.get(column, 0) + 1
-        for a, b in pairwise(tokens):
-            column = pair_ids.get(f"{a} {b}", -1)
-            if column >= 0:
-                word_counts[column] = word_counts.get(column, 0) + 1
-        columns = list(map(char_ids.get, char_ngrams(normalised)))
-        # Single characters come first.
-        n_known += len(normalised) - columns[: len(normalised)].count(None)
-        char_counts: dict[int, int] = {}
-        for found in columns:
-            if found is not None:
-                char_counts[found] = char_counts.get(found, 0) + 1
-        ids: list[int] = []
-        values: list[float] = []
-        for counts in (word_counts, char_counts):
-            weighted = [count * float(self._weight[column]) for column, count in counts.items()]
-            norm = sum(value * value for value in weighted) ** 0.5
-            ids.extend(counts)
-            values.extend(value / norm for value in weighted)
+        all_words = [word_ids.get(token, _UNKNOWN) for token in tokens]
+        words = [i for i in all_words if i != _UNKNOWN]
+        n = len(self.words)
+        keys = [a * n + b for a, b in pairwise(all_words) if a != _UNKNOWN != b]
+        pairs = [i for i in map(pair_columns.get, keys) if i is not None]
+        bigrams, trigrams = char_ngrams(normalised)
+        singles = [i for i in map(char_ids.get, normalised) if i is not None]
+        chars = [i for i in map(char_ids.get, chain(bigrams, trigrams)) if i is not None]
+        cues: list[int] = []
         if self.settings.cue_weight:
-            for name, count in self.lexicons.count(normalised).items():
-                ids.append(self._cue_columns[name])
-                values.append(self.settings.cue_weight * min(count, 2))
-        return ids, values, len(normalised), n_known / max(1, len(tokens) + len(normalised))
+            for cue, count in self.lexicons.count(normalised, bigrams[1:-1]).items():
+                cues += [len(self.words) + cue] * min(2, count)
+        known = (len(words) + len(singles)) / max(1, len(tokens) + len(normalised))
+        return EncodedTurn(words, pairs, singles + chars, cues, len(normalised), known)
+
+    def weigh(self, turn: EncodedTurn) -> tuple[list[int], list[float]]:
+        """Return the distinct features of a turn and their values."""
+        values: dict[int, float] = dict.fromkeys([*turn.words, *turn.pairs, *turn.chars, *turn.cues], 0.0)
+        for block in ([*turn.words, *turn.pairs], turn.chars):
+            norm = float(np.square(self.weight[block]).sum()) ** 0.5
+            for column in block:
+                values[column] += float(self.weight[column]) / norm
+        for column in turn.cues:
+            values[column] += float(self.weight[column])
+        return list(values), list(values.values())
 
 
-def char_ngrams(normalised: str) -> list[str]:
-    """Return the character n-grams (1 to 3) of a normalised turn, boundary marks included.
+def _at_most_twice(rows: Ints, cues: Ints, n: int) -> Ragged:
+    """Return the cues by row, none more than twice in a row."""
+    width = int(cues.max(initial=0)) + 1
+    keys = rows * width + cues
+    keys.sort()
+    kept = np.ones(len(keys), dtype=bool)
+    kept[2:] = keys[2:] != keys[:-2]
+    rows, cues = np.divmod(keys[kept], width)
+    return Ragged(np.searchsorted(rows, np.arange(n + 1)), cues)
+
+
+def char_ngrams(normalised: str) -> tuple[list[str], list[str]]:
+    """Return the pairs and triples of characters of a normalised turn, boundary marks included.
 
     Examples
     --------
-    >>> [g.replace(START, "⟨").replace(END, "⟩") for g in char_ngrams("好吗")]
-    ['好', '吗', '⟨好', '好吗', '吗⟩', '⟨好吗', '好吗⟩']
+    >>> [[g.replace(START, "⟨").replace(END, "⟩") for g in grams] for grams in char_ngrams("好吗")]
+    [['⟨好', '好吗', '吗⟩'], ['⟨好吗', '好吗⟩']]
     """
     marked = START + normalised + END
-    return [
-        *normalised,
-        *[marked[i : i + 2] for i in range(len(marked) - 1)],
-        *[marked[i : i + 3] for i in range(len(marked) - 2)],
-    ]
+    bigrams = list(map(add, marked, marked[1:]))
+    return bigrams, list(map(add, bigrams, marked[2:]))

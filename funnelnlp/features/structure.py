@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,11 +33,22 @@ _GROUPS = (
     [f"{role}, {'answers' if answered else 'nobody else spoke yet'}" for role in _ROLES for answered in (0, 1)],
 )
 STRUCTURE_NAMES = tuple(name for group in _GROUPS for name in group)
-_OFFSETS = tuple(int(x) for x in np.cumsum([0, *(len(group) for group in _GROUPS[:-1])]))
+_ROLE, _INDEX, _RUN, _LENGTH, _ANSWERS = (int(x) for x in np.cumsum([0, *(len(group) for group in _GROUPS[:-1])]))
+_N_INDEX, _N_RUN, _N_LENGTH = len(_INDEX_EDGES) + 1, len(_RUN_EDGES) + 1, len(_LENGTH_EDGES) + 1
+
+# The features that are on in every kind of place, shape (places, 4), and for every kind of length, shape (lengths, 1):
+# there are so few kinds that what they add to the scores can be summed beforehand.
+PLACE_FEATURES = np.array(
+    [
+        (_ROLE + role, _INDEX + role * _N_INDEX + index, _RUN + role * _N_RUN + run, _ANSWERS + role * 2 + answers)
+        for role, index, run, answers in product(range(len(_ROLES)), range(_N_INDEX), range(_N_RUN), (0, 1))
+    ]
+)
+LENGTH_FEATURES = np.array([[_LENGTH + i] for i in range(len(_ROLES) * _N_LENGTH)])
 
 
-def structure_matrix(layout: Layout, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the numbers of the structure features that are on, shape (n, groups).
+def kinds(layout: Layout, lengths: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows of `PLACE_FEATURES` and of `LENGTH_FEATURES` that hold for each turn, both of shape (n,).
 
     Parameters
     ----------
@@ -42,24 +56,20 @@ def structure_matrix(layout: Layout, lengths: NDArray[np.int64]) -> NDArray[np.i
     lengths : ndarray of int64, shape (n,)
         Characters of each normalised turn.
     """
-    role = layout.role
-    columns = (
-        role,
-        role * (len(_INDEX_EDGES) + 1) + np.searchsorted(_INDEX_EDGES, layout.index, side="right"),
-        role * (len(_RUN_EDGES) + 1) + np.searchsorted(_RUN_EDGES, layout.run, side="right"),
-        role * (len(_LENGTH_EDGES) + 1) + np.searchsorted(_LENGTH_EDGES, lengths, side="right"),
-        role * 2 + (layout.index > layout.run),
-    )
-    return np.stack([column + offset for column, offset in zip(columns, _OFFSETS, strict=True)], axis=1)
+    place = layout.role * _N_INDEX + np.searchsorted(_INDEX_EDGES, layout.index, side="right")
+    place = place * _N_RUN + np.searchsorted(_RUN_EDGES, layout.run, side="right")
+    length = layout.role * _N_LENGTH + np.searchsorted(_LENGTH_EDGES, lengths, side="right")
+    return place * 2 + (layout.index > layout.run), length
 
 
-def structure_of(position: Position, length: int) -> list[int]:
-    """Return the numbers of the structure features of one turn; equal to a row of `structure_matrix`."""
-    role = position.role
-    return [
-        role,
-        _OFFSETS[1] + role * (len(_INDEX_EDGES) + 1) + sum(position.index >= edge for edge in _INDEX_EDGES),
-        _OFFSETS[2] + role * (len(_RUN_EDGES) + 1) + sum(position.run >= edge for edge in _RUN_EDGES),
-        _OFFSETS[3] + role * (len(_LENGTH_EDGES) + 1) + sum(length >= edge for edge in _LENGTH_EDGES),
-        _OFFSETS[4] + role * 2 + position.answered,
-    ]
+def kinds_of(position: Position, length: int) -> tuple[int, int]:
+    """Return the same of one turn."""
+    place = position.role * _N_INDEX + bisect_right(_INDEX_EDGES, position.index)
+    place = place * _N_RUN + bisect_right(_RUN_EDGES, position.run)
+    return place * 2 + position.answered, position.role * _N_LENGTH + bisect_right(_LENGTH_EDGES, length)
+
+
+def structure_matrix(layout: Layout, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of the structure features that are on, shape (n, groups); parameters as in `kinds`."""
+    place, length = kinds(layout, lengths)
+    return np.concatenate([PLACE_FEATURES[place], LENGTH_FEATURES[length]], axis=1)

@@ -16,7 +16,7 @@ from funnelnlp.model.frames import frame_columns, with_labels
 from funnelnlp.model.labels import Contribution, Explanation, TurnLabels
 from funnelnlp.model.tracker import TurnTracker
 from funnelnlp.model.turns import Turn, parse_turns
-from funnelnlp.model.weights import Weights, row_products
+from funnelnlp.model.weights import Products, Weights
 from funnelnlp.taxonomy import Task
 
 if TYPE_CHECKING:
@@ -55,8 +55,11 @@ class Model:
         self.encoder = encoder
         self.weights = weights
         self.info = dict(info or {})
+        self._products: Products | None = None
         ends = np.cumsum([len(task.labels) for task in tasks])
         self.slices = {t.name: slice(int(e) - len(t.labels), int(e)) for t, e in zip(tasks, ends, strict=True)}
+        # Task, the only role it applies to, names and place of its labels: what labelling a single turn loops over.
+        self.outputs = [(task.name, task.role, task.label_names, self.slices[task.name]) for task in tasks]
 
     def __repr__(self) -> str:
         return f"Model(tasks={[task.name for task in self.tasks]}, features={self.encoder.n_features})"
@@ -150,15 +153,15 @@ class Model:
                 weight = float(weights[i])
                 parts.append(Contribution(names[i], where, float(value), weight, float(value) * weight))
 
-        own_ids, own_values, length, _ = self.encoder.encode_one(parsed[-1][1])
-        add("this turn", self.encoder.names, own_ids, own_values, self.weights.own[:, column])
+        turn = self.encoder.encode_one(parsed[-1][1])
+        add("this turn", self.encoder.names, *self.encoder.weigh(turn), self.weights.own[:, column])
         k = len(self.weights.bias)
         for where, row, offset in (
             ("speaker's turn before", layout.same[last], 0),
             ("other speaker's turn before", layout.other[last], k),
         ):
             if row >= 0:
-                ids, values, _, _ = self.encoder.encode_one(parsed[int(row)][1])
+                ids, values = self.encoder.weigh(self.encoder.encode_one(parsed[int(row)][1]))
                 kept = [(i, v) for i, v in zip(ids, values, strict=True) if i < self.encoder.n_context]
                 add(
                     where,
@@ -167,7 +170,7 @@ class Model:
                     [v for _, v in kept],
                     self.weights.memory[:, offset + column],
                 )
-        on = structure_matrix(layout, np.full(len(parsed), length))[last]
+        on = structure_matrix(layout, np.full(len(parsed), turn.length))[last]
         add("place", STRUCTURE_NAMES, on.tolist(), [1.0] * len(on), self.weights.structure[:, column])
         bias = float(self.weights.bias[column])
         parts.append(Contribution("start value", "always", 1.0, bias, bias))
@@ -179,6 +182,13 @@ class Model:
             score=sum(part.contribution for part in parts),
             contributions=tuple(parts),
         )
+
+    @property
+    def products(self) -> Products:
+        """The weights ready for summing; made at the first use, and again when the weights are replaced."""
+        if self._products is None or self._products.weights is not self.weights:
+            self._products = Products(self.weights, self.encoder)
+        return self._products
 
     # --- many turns -----------------------------------------------------------------------------------------
 
@@ -196,21 +206,18 @@ class Model:
         """
         n, k = len(texts), len(self.weights.bias)
         result = np.empty((n, k), dtype=np.float32)
-        memory = np.empty((n + 1, 2 * k), dtype=np.float32)
-        memory[n] = 0  # what row -1, "nobody spoke before", points at
+        # The last row is what row -1, "nobody spoke before", points at.
+        same, other = np.zeros((2, n + 1, k), dtype=np.float32)
         lengths = np.empty(n, dtype=np.int64)
         for start in range(0, n, _CHUNK):
             part = slice(start, min(n, start + _CHUNK))
-            rows = self.encoder.encode(texts[part])
-            lengths[part] = rows.lengths
-            result[part] = row_products(rows, self.weights.own)
-            memory[part] = row_products(rows, self.weights.memory, self.encoder.n_context)
-        result += np.take(memory[:, :k], layout.same, axis=0, mode="wrap")
-        result += np.take(memory[:, k:], layout.other, axis=0, mode="wrap")
-        on = structure_matrix(layout, lengths)
-        for group in range(on.shape[1]):
-            result += np.take(self.weights.structure, on[:, group], axis=0, mode="clip")
-        result += self.weights.bias
+            encoded = self.encoder.encode(texts[part])
+            lengths[part] = encoded.lengths
+            result[part], memory = self.products.many(encoded)
+            same[part], other[part] = memory[:, :k], memory[:, k:]
+        result += np.take(same, layout.same, axis=0, mode="wrap")
+        result += np.take(other, layout.other, axis=0, mode="wrap")
+        result += self.products.places(layout, lengths)
         return result
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:

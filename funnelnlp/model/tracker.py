@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import astuple
+from math import exp
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from funnelnlp.features import Position, structure_of
+from funnelnlp.features import Position
 from funnelnlp.features.conversation import role_code
 from funnelnlp.model.labels import TurnLabels
 from funnelnlp.model.turns import parse_role, parse_text
@@ -84,8 +84,8 @@ class TurnTracker:
         last = self._last
         where = f"turn {last.index + 1 if last else 0}"
         role = parse_role(role, where)
-        model, weights = self._model, self._model.weights
-        ids, values, length, _ = model.encoder.encode_one(parse_text(text, where))
+        model = self._model
+        turn = model.encoder.encode_one(parse_text(text, where))
         code = role_code(role)
         if last is None:
             position = Position(code, 0, 0, answered=False)
@@ -94,33 +94,29 @@ class TurnTracker:
         else:
             position = Position(code, last.index + 1, 0, answered=True)
             self._before_run = self._memory[last.role]
-        k = len(weights.bias)
-        id_array = np.array(ids, dtype=np.int64)
-        value_array = np.array(values, dtype=np.float32)
-        scores = value_array @ weights.own[id_array]
+        products = model.products
+        scores, memory = products.one(turn)
+        k = products.k
         if code in self._memory:
             scores += self._memory[code][:k]
         if position.answered and self._before_run is not None:
             scores += self._before_run[k:]
-        scores += weights.structure[structure_of(position, length)].sum(axis=0)
-        scores += weights.bias
-        remembered = np.flatnonzero(id_array < model.encoder.n_context)
-        self._memory[code] = value_array[remembered] @ weights.memory[id_array[remembered]]
+        scores += products.place(position, turn.length)
+        self._memory[code] = memory
         self._last = position
-        return self._labels((scores / weights.temperature).tolist(), role)
+        return self._labels((scores / model.weights.temperature).tolist(), role)
 
     def _labels(self, scaled: list[float], role: str | None) -> TurnLabels:
         labels: dict[str, str] = {}
         probabilities: dict[str, dict[str, float]] = {}
-        for task in self._model.tasks:
-            if not task.applies_to(role):
-                labels[task.name], probabilities[task.name] = "", _EMPTY
+        for task, only, names, part in self._model.outputs:
+            if only is not None and role is not None and role != only:
+                labels[task], probabilities[task] = "", _EMPTY
                 continue
-            block = scaled[self._model.slices[task.name]]
+            block = scaled[part]
             top = max(block)
-            odds = [math.exp(value - top) for value in block]
+            odds = [exp(value - top) for value in block]
             total = sum(odds)
-            names = task.label_names
-            labels[task.name] = names[block.index(top)]
-            probabilities[task.name] = {name: odd / total for name, odd in zip(names, odds, strict=True)}
+            labels[task] = names[block.index(top)]
+            probabilities[task] = dict(zip(names, [odd / total for odd in odds], strict=True))
         return TurnLabels(labels, probabilities)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from operator import add
 from pathlib import Path
 
 from funnelnlp.errors import FunnelError
@@ -24,7 +25,7 @@ class Lexicons:
     --------
     >>> lexicons = Lexicons.from_phrases({"thanks": ["谢谢", "感謝"]})
     >>> lexicons.count("谢谢,感谢你们")
-    {'thanks': 2}
+    {0: 2}
     """
 
     def __init__(self, classes: Mapping[str, Iterable[str]]) -> None:
@@ -34,10 +35,13 @@ class Lexicons:
         for index, name in enumerate(self.names):
             for phrase in self.classes[name]:
                 self.of_phrase[phrase] = (*self.of_phrase.get(phrase, ()), index)
-        by_first: dict[str, set[int]] = {}
+        # Few pairs of characters begin a phrase, so that is what texts are searched for first.
+        beginnings: dict[str, set[int]] = {}
         for phrase in self.of_phrase:
-            by_first.setdefault(phrase[0], set()).add(len(phrase))
-        self._lengths = {char: tuple(sorted(found)) for char, found in by_first.items()}
+            if len(phrase) > 1:
+                beginnings.setdefault(phrase[:2], set()).add(len(phrase))
+        self._beginnings = {pair: tuple(sorted(found)) for pair, found in beginnings.items()}
+        self._single = frozenset(phrase for phrase in self.of_phrase if len(phrase) == 1)
 
     @classmethod
     def from_phrases(cls, classes: Mapping[str, Iterable[str]]) -> Lexicons:
@@ -69,16 +73,30 @@ class Lexicons:
         text = "\n".join(f"{name}\t{' '.join(phrases)}" for name, phrases in self.classes.items())
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def count(self, normalised: str) -> dict[str, int]:
-        """Return how often each class occurs in a normalised turn (overlaps count; absent classes left out)."""
-        counts: dict[str, int] = {}
-        of_phrase, lengths = self.of_phrase, self._lengths
-        for start, char in enumerate(normalised):
-            for length in lengths.get(char, ()):
-                phrase = normalised[start : start + length]
-                if len(phrase) == length:
-                    for index in of_phrase.get(phrase, ()):
-                        counts[self.names[index]] = counts.get(self.names[index], 0) + 1
+    def count(self, normalised: str, bigrams: Sequence[str] | None = None) -> dict[int, int]:
+        """Return how often each class occurs in a normalised turn, by its place in ``names``.
+
+        Parameters
+        ----------
+        normalised : str
+        bigrams : sequence of str, optional
+            All pairs of neighbouring characters of it, when they are known already.
+
+        Returns
+        -------
+        dict of int to int
+            Overlaps count; absent classes are left out.
+        """
+        counts: dict[int, int] = {}
+        of_phrase, beginnings = self.of_phrase, self._beginnings
+        if bigrams is None:
+            bigrams = list(map(add, normalised, normalised[1:]))
+        found = [char for char in normalised if char in self._single] if self._single else []
+        for start in [i for i, pair in enumerate(bigrams) if pair in beginnings]:
+            found += [normalised[start : start + n] for n in beginnings[bigrams[start]] if start + n <= len(normalised)]
+        for phrase in found:
+            for index in of_phrase.get(phrase, ()):
+                counts[index] = counts.get(index, 0) + 1
         return counts
 
 

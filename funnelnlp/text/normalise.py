@@ -8,9 +8,11 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import opencc
+from numpy.typing import NDArray
 
-from funnelnlp.text.placeholders import CHAR, emoticons, insert_placeholders
+from funnelnlp.text.placeholders import ANY_DATA, CHAR, SIGNS, emoticons, insert_placeholders
 
 # Everything that has no glyph, and the private-use range that placeholders live in.
 _INVISIBLE = re.compile(
@@ -29,9 +31,16 @@ _RARE = "〓"
 _WORDS = (("甚么", "什么"), ("干吗", "干嘛"), ("𠮶", "嗰"))
 # What lies beyond 16 bits and is no emoji is rare Han, partly made by OpenCC itself.
 _BEYOND = re.compile("[\U00010000-\U0010ffff]+")
-_PAUSE = re.compile(r",[ ,:|]+")
+# GB 2312 is the Simplified character set; these of its characters are (also) Traditional spellings of others.
+_ALSO_TRADITIONAL = re.compile("[乾吒夥後徵拚捱摺於榘菸薹袷醣麴麽瞭覆沈藉]")
+_PAUSES = " ,:|"
+_PAUSE = re.compile(f",[{_PAUSES}]+")
 # Only what people do draw out; any character at all would need a back-reference at every place.
-_DRAWN_OUT = re.compile(r"([a-z哈呵嘿嘻啊呀哦噢嗯呜喂唉哎诶嘛呢吧啦哇好快急滚退钱~+=#:])\1{2,}")
+_DRAWN_OUT_CLASS = "[a-z哈呵嘿嘻啊呀哦噢嗯呜喂唉哎诶嘛呢吧啦哇好快急滚退钱~+=#:]"
+_DRAWN_OUT = re.compile(rf"({_DRAWN_OUT_CLASS})\1{{2,}}")
+_EDGES = " ,.~"
+# From here on the tables of the shortcut cost less than what they save.
+_MANY = 48
 
 _local = threading.local()
 
@@ -42,17 +51,26 @@ def _folding() -> tuple[re.Pattern[str], dict[str, str]]:
     table = dict(_VARIANTS)
     for first, last in _COMPATIBILITY:
         for char in map(chr, range(first, last + 1)):
-            folded = unicodedata.normalize("NFKC", char)
-            if folded != char and char not in table:
-                table[char] = "".join(_VARIANTS.get(c, c) for c in folded)
+            if unicodedata.is_normalized("NFKC", char) or char in table:
+                continue
+            table[char] = "".join(_VARIANTS.get(c, c) for c in unicodedata.normalize("NFKC", char))
     emoji = emoticons()[0]
     for first, last in _PICTOGRAPHS:
         for char in map(chr, range(first, last + 1)):
             if char not in table:
                 table[char] = emoji.get(char, CHAR["表情"])
     table.update(emoji)
+    del table["…"]  # three full stops would make no difference, and cost a turn its short way
     # Single characters beyond the BMP would make the class linear to search; one range keeps it a bitmap.
     return re.compile("[" + "".join(re.escape(c) for c in sorted(table) if c < "\U00010000") + "\U00010000-\U0010ffff]"), table
+
+
+def _maybe_traditional(text: str) -> bool:
+    try:
+        text.encode("gb2312")
+    except UnicodeEncodeError:
+        return True
+    return _ALSO_TRADITIONAL.search(text) is not None
 
 
 def _simplify(text: str) -> str:
@@ -61,6 +79,83 @@ def _simplify(text: str) -> str:
     if converter is None:
         converter = _local.converter = opencc.OpenCC("t2s")
     return converter.convert(text)  # type: ignore[no-any-return]
+
+
+def _fold(texts: Sequence[str]) -> list[str]:
+    """Fold width, variants, case and script of visible turns."""
+    pattern, table = _folding()
+    lines = pattern.sub(lambda match: table.get(match[0], match[0]), "\n".join(texts)).lower().split("\n")
+    foreign = [i for i, line in enumerate(lines) if _maybe_traditional(line)]
+    if foreign:
+        simplified = _simplify("\n".join([lines[i] for i in foreign]))
+        # Before what lies beyond 16 bits goes: one of these words does.
+        for i, line in zip(foreign, _BEYOND.sub(_RARE, _standard(simplified)).split("\n"), strict=True):
+            lines[i] = line
+    return _standard("\n".join(lines)).split("\n")
+
+
+def _standard(text: str) -> str:
+    for variant, standard in _WORDS:
+        text = text.replace(variant, standard)
+    return text
+
+
+def _clean(lines: list[str]) -> list[str]:
+    """Put placeholders into folded turns and take out what punctuation and drawing out repeat."""
+    insert_placeholders(lines)
+    joined = _commas("\n".join(lines))
+    while "  " in joined:
+        joined = joined.replace("  ", " ")
+    joined = _DRAWN_OUT.sub(r"\1\1", joined)
+    joined = _PAUSE.sub(",", joined.replace(" ,", ",").replace(":,", ",").replace("|,", ","))
+    return [_trim(line) for line in joined.split("\n")]
+
+
+def _commas(text: str) -> str:
+    return text.replace("、", ",").replace(";", ",")
+
+
+def _trim(line: str) -> str:
+    return line.strip(_EDGES).rstrip(_EDGES + "。")
+
+
+_HARD, _DATA, _SIGN, _SPACE, _DRAWN, _EDGE = (np.uint8(1 << bit) for bit in range(6))
+
+
+@cache
+def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Return, by UTF-16 code unit, what it is folded to and what kinds of character that is.
+
+    ``_HARD`` is what `_fold` has to look at in its surroundings; the other kinds are those that make a
+    turn one for `_clean`, alone or beside each other.
+    """
+    pattern, table = _folding()
+    units = [chr(c) for c in range(0x20, 0x10000) if not 0xD800 <= c < 0xE000]
+    folded = pattern.sub(lambda match: table.get(match[0], match[0]), "\n".join(units)).lower().split("\n")
+    becomes = np.arange(0x10000, dtype=np.uint16)
+    kinds = np.zeros(0x10000, dtype=np.uint8)
+    kinds[0xD800:0xE000] = _HARD
+    easy = "".join(chr(c) for c in range(0x20, 0x7F))
+    easy += bytes(b for high in range(0xA1, 0xF8) for low in range(0xA1, 0xFF) for b in (high, low)).decode("gb2312", "ignore")
+    # A sigma's lower case depends on its place in the word.
+    simple = set(easy) - set("Σσς") - set(_ALSO_TRADITIONAL.findall(easy)) - {variant[0] for variant, _ in _WORDS}
+    classes = (
+        (_DATA, {*ANY_DATA.findall(easy), "…"}),
+        (_SIGN, set(SIGNS)),
+        (_SPACE, set(_PAUSES + "、;")),
+        (_DRAWN, set(re.findall(_DRAWN_OUT_CLASS, easy))),
+        (_EDGE, set(_EDGES + "。、;")),
+    )
+    for unit, char in zip(units, folded, strict=True):
+        code = ord(unit)
+        if char not in simple:
+            kinds[code] = _HARD
+            continue
+        becomes[code] = ord(char)
+        for kind, members in classes:
+            if char in members:
+                kinds[code] |= kind
+    return becomes, kinds
 
 
 def normalise_all(texts: Sequence[str]) -> list[str]:
@@ -75,22 +170,35 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     list of str
         As long as ``texts``.
     """
-    if not texts:
-        return []
-    pattern, table = _folding()
-    joined = "\n".join([t if t.isprintable() else _INVISIBLE.sub(" ", t) for t in texts])
-    joined = pattern.sub(lambda match: table.get(match[0], match[0]), joined).lower()
-    joined = _simplify(joined)
-    for variant, standard in _WORDS:
-        joined = joined.replace(variant, standard)
-    lines = _BEYOND.sub(_RARE, joined).split("\n")
-    insert_placeholders(lines)
-    joined = "\n".join(lines).replace("、", ",").replace(";", ",")
-    while "  " in joined:
-        joined = joined.replace("  ", " ")
-    joined = _DRAWN_OUT.sub(r"\1\1", joined)
-    joined = _PAUSE.sub(",", joined.replace(" ,", ",").replace(":,", ",").replace("|,", ","))
-    return [line.strip(" ,.~").rstrip(" ,.。~") for line in joined.split("\n")]
+    visible = [t if t.isprintable() else _INVISIBLE.sub(" ", t) for t in texts]
+    if len(visible) < _MANY:
+        return _clean(_fold(visible)) if visible else []
+    becomes, kinds_of = _shortcut()
+    units = np.frombuffer(("\n".join(visible) + "\n").encode("utf-16-le"), dtype=np.uint16)
+    folded = becomes[units]
+    kinds = kinds_of[units]
+    ends = np.flatnonzero(units == ord("\n"))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    # Kinds that count only beside each other.
+    beside = kinds[:-1] & kinds[1:] & (_SPACE | _SIGN)
+    beside[:-1] |= kinds[:-2] & kinds[2:] & np.where(kinds[1:-1] & _SPACE, _SIGN, 0).astype(np.uint8)
+    same = folded[:-1] == folded[1:]
+    beside[:-1] |= np.where(same[:-1] & same[1:], kinds[:-2] & _DRAWN, 0).astype(np.uint8)
+    special = kinds & (_HARD | _DATA)
+    special[:-1] |= beside
+    special = np.bitwise_or.reduceat(special, starts)
+    text = folded.tobytes().decode("utf-16-le")
+    lines, uncommon = _commas(text).split("\n")[:-1], text.split("\n")
+    edges = (kinds[starts] | kinds[np.maximum(ends - 1, 0)]) & _EDGE
+    for i in np.flatnonzero((special == 0) & (edges != 0)).tolist():
+        lines[i] = _trim(lines[i])
+    hard = np.flatnonzero(special & _HARD).tolist()
+    for i, line in zip(hard, _fold([visible[i] for i in hard]) if hard else (), strict=True):
+        uncommon[i] = line
+    worked = np.flatnonzero(special).tolist()
+    for i, line in zip(worked, _clean([uncommon[i] for i in worked]) if worked else (), strict=True):
+        lines[i] = line
+    return lines
 
 
 def normalise(text: str) -> str:

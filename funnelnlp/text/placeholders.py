@@ -9,7 +9,7 @@ personal data is gone before any feature is counted. Masks that logs already con
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -98,99 +98,97 @@ def _number(match: re.Match[str]) -> str:
 
 
 _N, _T = CHAR["数字"], CHAR["时间"]
-_Rules = tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
+_Replacement = str | Callable[[re.Match[str]], str]
+# What a line must hold, and what is then replaced in it by what.
+_Rule = tuple[re.Pattern[str], tuple[tuple[re.Pattern[str], _Replacement], ...]]
 
 
-def _rules(*pairs: tuple[str, str | Callable[[re.Match[str]], str]]) -> _Rules:
-    return tuple((re.compile(pattern), replacement) for pattern, replacement in pairs)
+def _rule(trigger: str, *changes: tuple[str, _Replacement]) -> _Rule:
+    return re.compile(trigger), tuple((re.compile(pattern), replacement) for pattern, replacement in changes)
 
 
-# Text is lower-case, half-width and Simplified when these run; none may cross a line break. Most turns hold nothing
-# of the kind, so each group of rules looks only at the lines that its trigger finds, and the first groups only at
-# lines that hold a digit, a Latin letter or a sign of their own at all. A trigger starts with a plain character class,
-# which is what the regular-expression engine searches for fastest.
-_ANY_DATA = re.compile(rf"[\d{CHAR['数字']}a-z@#*\[]")
-_DATA_GROUPS: tuple[tuple[re.Pattern[str], _Rules], ...] = (
-    (
-        re.compile(r"[\[@]|#e-|[a-z]\.[a-z]|://"),
-        _rules(
-            (r"#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\])(?:#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\]))*", CHAR["表情"]),
-            (r"\[([^\[\]\n]{1,12})\]", _bracket),
-            (
-                r"(?<![a-z0-9._%+-])(?:[a-z0-9._%+-]{1,64}|[\u4e00-\u9fff]{1,4}) ?@ ?[a-z0-9-]{1,63}(?:[.,][a-z0-9-]{1,63})+",
-                CHAR["邮箱"],
-            ),
-            (
-                r"(?:https?://|www\.)[!-~\ue000-\ue01f]+(?:/[^\s,，。；;、()（）\"<>]+)?"
-                r"|(?<![a-z0-9.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,5}"
-                r"\.(?:com|cn|net|org|tw|hk|io|me|tv|vip|top|cc|info|xyz|site|shop)(?![a-z])(?:[/?#:][!-~]*)?",
-                CHAR["链接"],
-            ),
-            (r"@[\w-]{1,16}?(?:客服|官方微博|官微|官方|小助手)(?![\u4e00-\u9fff]{0,2}部)|@[\w-]{1,16}", CHAR["提及"]),
+# Text is lower-case, half-width and Simplified when these run, in this order; none may cross a line break. Most turns
+# hold nothing of the kind, so a rule looks only at the lines that its trigger finds, and most rules only at lines that
+# hold a digit, a Latin letter or a sign of their own at all. Triggers and the rules for plain numbers start with a
+# character class and look back after it: that is what the regular-expression engine searches for fastest.
+ANY_DATA = re.compile(rf"[\d{_N}a-z@#*\[]")
+_MARK_RULES = (
+    _rule("#e-", (r"#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\])(?:#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\]))*", CHAR["表情"])),
+    _rule(r"\[", (r"\[([^\[\]\n]{1,12})\]", _bracket)),
+    _rule(
+        "@",
+        (
+            r"(?<![a-z0-9._%+-])(?:[a-z0-9._%+-]{1,64}|[\u4e00-\u9fff]{1,4}) ?@ ?[a-z0-9-]{1,63}(?:[.,][a-z0-9-]{1,63})+",
+            CHAR["邮箱"],
         ),
     ),
-    (
-        re.compile(r"\d(?:[ -]?[\da-z*]){3}"),
-        _rules(
-            (rf"[{_PLATE_PROVINCES}][a-z][·•. ]?(?=[a-z]*\d)[a-z0-9]{{4,5}}[a-z0-9警学挂港澳](?![a-z0-9])", CHAR["车牌"]),
-            (r"(?<![a-z0-9])(?:\d{17}[\dx]|\d{6}[ -]\d{8}[ -]\d{3}[\dx]|\d{6}\*{4,8}\d{2,3}[\dx])(?![a-z0-9])", CHAR["证件号"]),
-            (
-                r"(?<![a-z0-9])(?:\d{4}[ -]?){3}(?:\d{4}|\d{4}[ -]?\d{3})(?![a-z0-9])|\d{4}[ *]{4,12}\d{4}",
-                CHAR["银行卡"],
-            ),
-            (
-                r"(?<![a-z0-9.])(?:\+?86[ -]?)?1\d{2}[ -]?(?:\d{4}|\*{4})[ -]?(?:\d{4}|\*{4})(?![a-z0-9])"
-                r"|(?<!\d)0\d{2,3}-?\d{7,8}(?!\d)|(?<!\d)[48]00-?\d{3}-?\d{4}(?!\d)"
-                r"|(?<!\d)09\d{2}-?\d{3}-?\d{3}(?!\d)",
-                CHAR["电话"],
-            ),
+    _rule(
+        r"[a-z]\.[a-z]|://",
+        (
+            r"(?:https?://|www\.)[!-~\ue000-\ue01f]+(?:/[^\s,，。；;、()（）\"<>]+)?"
+            r"|(?<![a-z0-9.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,5}"
+            r"\.(?:com|cn|net|org|tw|hk|io|me|tv|vip|top|cc|info|xyz|site|shop)(?![a-z])(?:[/?#:][!-~]*)?",
+            CHAR["链接"],
         ),
     ),
-    (
-        re.compile(rf"[\d{_N}]"),
-        _rules(
-            (
-                rf"(?:¥|￥|\$|rmb|hk\$|nt\$) ?[\d{_N}]++(?:[,.]\d++)*+(?:万|w|k)?"
-                rf"|(?<![\d{_N},.])[\d{_N}]++(?:[,.]\d++)*+ ?"
-                r"(?:万元|块钱|元钱|元|块|毛钱|rmb|美元|美金|港币|台币|欧元|usd)(?!素)",
-                CHAR["金额"],
-            ),
-            (
-                r"(?<!\d)(?:\d{2,4}[-/.年] ?\d{1,2}[-/.月] ?\d{1,2}[日号]?(?!\d)|\d{4}年(?:\d{1,2}月)?"
-                r"|\d{1,2}(?:月(?:\d{1,2}[日号]?|份)?|:\d{2}(?::\d{2})?(?!\d)|点(?:半|\d{1,2}分?|钟)?|[日号](?![\d线楼店])))",
-                _T,
-            ),
-            (rf"{_T}(?: ?[-~到至]? ?{_T})+", _T),
-        ),
-    ),
-    (
-        re.compile(r"[\da-z][ -]?[\da-z]"),
-        _rules(
-            (r"(?<![a-z0-9])\d{3,}+(?:[ -]\d{3,}+)+(?![a-z0-9])", CHAR["编号"]),
-            (r"(?<![a-z0-9_-])(?=[a-z_-]*(?:\d[a-z_-]*){5})[a-z0-9_-]{6,}", CHAR["编号"]),
-            (
-                r"((?:订单|运单|快递单|工|服务)单?号[:是为 ]{0,3}|(?:微信号?|wx|vx|qq号?|q号)[:是为 ]{0,3})"
-                r"(?=[a-z_-]{0,20}\d)[a-z0-9_-]{4,}",
-                lambda m: m[1] + CHAR["编号"],
-            ),
-        ),
-    ),
-    (
-        re.compile(r"\d"),
-        _rules(
-            (r"(?<![a-z0-9.])\d++(?:[.,]\d++)*+%?(?![a-z0-9])", _number),
-        ),
-    ),
+    _rule("@", (r"@[\w-]{1,16}?(?:客服|官方微博|官微|官方|小助手)(?![\u4e00-\u9fff]{0,2}部)|@[\w-]{1,16}", CHAR["提及"])),
 )
-_SIGNS = rf"{_SPOKEN_DIGIT}么*x!?.。·・_-"
-_SIGN_TRIGGER = re.compile(rf"[{_SIGNS}][ ,、]?[{_SIGNS}]")
-_SIGN_RULES = _rules(
+_ANY_NUMBER = re.compile(rf"[\d{_N}{_T}]")
+_NUMBER_RULES = (
+    _rule(
+        r"\d(?:[ -]?[\da-z*]){3}",
+        (rf"[{_PLATE_PROVINCES}][a-z][·•. ]?(?=[a-z]*\d)[a-z0-9]{{4,5}}[a-z0-9警学挂港澳](?![a-z0-9])", CHAR["车牌"]),
+        (r"(?<![a-z0-9])(?:\d{17}[\dx]|\d{6}[ -]\d{8}[ -]\d{3}[\dx]|\d{6}\*{4,8}\d{2,3}[\dx])(?![a-z0-9])", CHAR["证件号"]),
+        (r"(?<![a-z0-9])(?:\d{4}[ -]?){3}(?:\d{4}|\d{4}[ -]?\d{3})(?![a-z0-9])|\d{4}[ *]{4,12}\d{4}", CHAR["银行卡"]),
+        (
+            r"(?<![a-z0-9.])(?:\+?86[ -]?)?1\d{2}[ -]?(?:\d{4}|\*{4})[ -]?(?:\d{4}|\*{4})(?![a-z0-9])"
+            r"|(?<!\d)0\d{2,3}-?\d{7,8}(?!\d)|(?<!\d)[48]00-?\d{3}-?\d{4}(?!\d)"
+            r"|(?<!\d)09\d{2}-?\d{3}-?\d{3}(?!\d)",
+            CHAR["电话"],
+        ),
+    ),
+    _rule(
+        r"[¥￥$元块毛金币bd]",
+        (
+            rf"(?:¥|￥|\$|rmb|hk\$|nt\$) ?[\d{_N}]++(?:[,.]\d++)*+(?:万|w|k)?"
+            rf"|(?<![\d{_N},.])[\d{_N}]++(?:[,.]\d++)*+ ?"
+            r"(?:万元|块钱|元钱|元|块|毛钱|rmb|美元|美金|港币|台币|欧元|usd)(?!素)",
+            CHAR["金额"],
+        ),
+    ),
+    _rule(
+        r"\d[-/.年月:点日号]",
+        (
+            r"\d(?<!\d\d)(?:\d{1,3}[-/.年] ?\d{1,2}[-/.月] ?\d{1,2}[日号]?(?!\d)|\d{3}年(?:\d{1,2}月)?"
+            r"|\d?(?:月(?:\d{1,2}[日号]?|份)?|:\d{2}(?::\d{2})?(?!\d)|点(?:半|\d{1,2}分?|钟)?|[日号](?![\d线楼店])))",
+            _T,
+        ),
+    ),
+    _rule(_T, (rf"{_T}(?: ?[-~到至]? ?{_T})+", _T)),
+    _rule(r"\d{3}[ -]\d{3}", (r"(?<![a-z0-9])\d{3,}+(?:[ -]\d{3,}+)+(?![a-z0-9])", CHAR["编号"])),
+    _rule(
+        r"\d(?:[a-z_-]*\d){4}",
+        (r"(?<![a-z0-9_-])(?=[a-z_-]*(?:\d[a-z_-]*){5})[a-z0-9_-]{6,}", CHAR["编号"]),
+    ),
+    _rule(
+        r"[号信xq][:是为 ]{0,3}[a-z_-]{0,20}\d",
+        (
+            r"((?:订单|运单|快递单|工|服务)单?号[:是为 ]{0,3}|(?:微信号?|wx|vx|qq号?|q号)[:是为 ]{0,3})"
+            r"(?=[a-z_-]{0,20}\d)[a-z0-9_-]{4,}",
+            lambda m: m[1] + CHAR["编号"],
+        ),
+    ),
+    _rule(r"\d", (r"\d(?<![a-z0-9.]\d)\d*+(?:[.,]\d++)*+%?(?![a-z0-9])", _number)),
+)
+SIGNS = rf"{_SPOKEN_DIGIT}么*x!?.。·・_-"
+_SIGN_TRIGGER = re.compile(rf"[{SIGNS}][ ,、]?[{SIGNS}]|…")
+_SIGN_RULES = (
     # OpenCC's Taiwan variant writes the spoken digit 幺 as 么; only its neighbours tell the two apart.
-    (rf"(?<=[{_SPOKEN_DIGIT}])么+|(?<![什怎这那多要])么+(?=[{_SPOKEN_DIGIT}])", lambda m: "幺" * len(m[0])),
-    (rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4,}}", CHAR["编号"]),
-    (r"\*{2,}|(?<![a-z])x{3,}(?![a-z])", CHAR["掩码"]),
-    (r"[!?](?: ?[!?])+", _shouting),
-    (r"[.。]{2,}|[·・]{3,}|-{3,}|_{2,}", CHAR["省略号"]),
+    _rule("么", (rf"(?<=[{_SPOKEN_DIGIT}])么+|(?<![什怎这那多要])么+(?=[{_SPOKEN_DIGIT}])", lambda m: "幺" * len(m[0]))),
+    _rule(rf"[{_SPOKEN_DIGIT}]", (rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4,}}", CHAR["编号"])),
+    _rule(r"[*x]", (r"\*{2,}|(?<![a-z])x{3,}(?![a-z])", CHAR["掩码"])),
+    _rule(r"[!?]", (r"[!?](?: ?[!?])+", _shouting)),
+    _rule(r"[.。…·・_-]", (r"[.。]{2,}…*|…+|[·・]{3,}|-{3,}|_{2,}", CHAR["省略号"])),
 )
 
 
@@ -203,21 +201,24 @@ def insert_placeholders(lines: list[str]) -> None:
         One folded, lower-case, Simplified turn each. Phone numbers, order numbers, amounts, emoticons …
         become one private-use character each.
     """
-    search = _ANY_DATA.search
-    data_lines = [i for i, line in enumerate(lines) if search(line)]
-    for trigger, rules in _DATA_GROUPS:
-        _apply(rules, lines, [i for i in data_lines if trigger.search(lines[i])])
-    search = _SIGN_TRIGGER.search
-    _apply(_SIGN_RULES, lines, [i for i, line in enumerate(lines) if search(line)])
+    marked = [i for i, line in enumerate(lines) if ANY_DATA.search(line)]
+    _apply(_MARK_RULES, lines, marked)
+    _apply(_NUMBER_RULES, lines, [i for i in marked if _ANY_NUMBER.search(lines[i])])
+    _apply(_SIGN_RULES, lines, [i for i, line in enumerate(lines) if _SIGN_TRIGGER.search(line)])
 
 
-def _apply(rules: _Rules, lines: list[str], found: list[int]) -> None:
-    if found:
-        text = "\n".join([lines[i] for i in found])
-        for pattern, replacement in rules:
-            text = pattern.sub(replacement, text)
-        for i, line in zip(found, text.split("\n"), strict=True):
-            lines[i] = line
+def _apply(rules: Sequence[_Rule], lines: list[str], candidates: list[int]) -> None:
+    if not candidates:
+        return
+    for trigger, changes in rules:
+        search = trigger.search
+        found = [i for i in candidates if search(lines[i])]
+        if found:
+            text = "\n".join([lines[i] for i in found])
+            for pattern, replacement in changes:
+                text = pattern.sub(replacement, text)
+            for i, line in zip(found, text.split("\n"), strict=True):
+                lines[i] = line
 
 
 def readable(text: str) -> str:

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
-from funnelnlp.features import STRUCTURE_NAMES, EncoderSettings, Layout, Rows, TurnEncoder, lay_out, structure_matrix
+from funnelnlp.features import STRUCTURE_NAMES, Encoded, EncoderSettings, Layout, TurnEncoder, lay_out, structure_matrix
 from funnelnlp.features.conversation import UNKNOWN_ROLE
 from funnelnlp.model import Model, Weights
 from funnelnlp.model.frames import conversation_codes, frame_columns
@@ -62,14 +62,28 @@ class TrainingSettings:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
 
 
-def design_matrix(rows: Rows, layout: Layout, encoder: TurnEncoder, settings: TrainingSettings) -> sparse.csr_matrix:
-    """Return the features of turns in their context: own, speaker's last turn, other's last turn, place."""
-    n = len(rows.lengths)
+def own_matrix(encoded: Encoded, encoder: TurnEncoder) -> sparse.csr_matrix:
+    """Return the features of turns without their context."""
+    n = len(encoded.lengths)
     # In double precision: single leaves the solver short of the optimum.
-    own = sparse.csr_matrix((rows.values.astype(np.float64), rows.ids, rows.indptr), shape=(n, encoder.n_features))
+    weight = encoder.weight.astype(np.float64)
+    result = sparse.csr_matrix((n, encoder.n_features))
+    for block in ((encoded.words, encoded.pairs), (encoded.chars,)):
+        rows = np.concatenate([part.rows() for part in block])
+        ids = np.concatenate([part.ids for part in block])
+        norm = np.sqrt(np.bincount(rows, weights=weight[ids] ** 2, minlength=n))
+        result += sparse.csr_matrix((weight[ids] / norm[rows], (rows, ids)), shape=result.shape)
+    cues = encoded.cues
+    return result + sparse.csr_matrix((weight[cues.ids], (cues.rows(), cues.ids)), shape=result.shape)
+
+
+def design_matrix(encoded: Encoded, layout: Layout, encoder: TurnEncoder, settings: TrainingSettings) -> sparse.csr_matrix:
+    """Return the features of turns in their context: own, speaker's last turn, other's last turn, place."""
+    n = len(encoded.lengths)
+    own = own_matrix(encoded, encoder)
     nobody = sparse.csr_matrix((1, encoder.n_context))
     memory = sparse.vstack([own[:, : encoder.n_context] * settings.context_weight, nobody], format="csr")
-    on = structure_matrix(layout, rows.lengths)
+    on = structure_matrix(layout, encoded.lengths)
     place = sparse.csr_matrix(
         (
             np.full(on.size, settings.structure_weight),
