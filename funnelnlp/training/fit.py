@@ -247,7 +247,7 @@ def learning_curve(
     return pd.DataFrame(lines)
 
 
-def _temperature(scores: NDArray[np.float32], numbers: Ints) -> float:
+def best_temperature(scores: NDArray[np.floating[Any]], numbers: Ints) -> float:
     """Return what to divide scores by so that held-back labels are most likely (Guo et al. 2017)."""
     known = numbers >= 0
     block, y = scores[known].astype(np.float64), numbers[known]
@@ -324,7 +324,7 @@ def train(
         scores = out_of_fold(frame, tasks, settings=settings, groups=groups, lexicons=lexicons, n_jobs=n_jobs)
         for task, y in zip(tasks, numbers, strict=True):
             part = model.slices[task.name]
-            temperature[part] = _temperature(scores[:, part], y)
+            temperature[part] = best_temperature(scores[:, part], y)
     model.weights = replace(model.weights, temperature=temperature)
     from funnelnlp import __version__
 
