@@ -61,11 +61,14 @@ def _wrong(predictions: Predictions, task: Task) -> pd.DataFrame:
     )
 
 
-def _before(predictions: Predictions) -> pd.Series:
+def _before(predictions: Predictions) -> list[str]:
     """Return, for every turn, the last turns before it in its conversation, in the order of the turns."""
     frame = predictions.frame.reset_index(drop=True)
-    said = frame["role"].fillna("") + ": " + frame["text"] if "role" in frame.columns else frame["text"]
-    ordered = said.loc[frame["turn_index"].astype(float).sort_values(kind="stable").index] if "turn_index" in frame else said
-    groups = ordered.groupby(predictions.conversation[ordered.index])
-    before = [groups.shift(n) for n in range(_BEFORE, 0, -1)]
-    return pd.concat(before, axis=1).apply(lambda turns: " | ".join(turns.dropna()), axis=1)
+    said = frame["text"]
+    if "role" in frame.columns:
+        said = frame["role"].map(lambda role: f"{role}: " if isinstance(role, str) else "") + said
+    if "turn_index" in frame.columns:
+        said = said.loc[frame["turn_index"].astype(float).sort_values(kind="stable").index]
+    groups = said.groupby(predictions.conversation[said.index])
+    earlier = [groups.shift(n).sort_index() for n in range(_BEFORE, 0, -1)]
+    return [" | ".join(turn for turn in turns if isinstance(turn, str)) for turns in zip(*earlier, strict=True)]

@@ -57,7 +57,7 @@ def draw_plots(result: Mapping[str, Any], tasks: Sequence[Task], folder: str | P
     written = []
     for task in tasks:
         figures = result[task.name]
-        font = _font_for("".join((task.name, *task.label_names)))
+        font = font_for("".join((task.name, *task.label_names)))
         title = task.name if font or task.name.isascii() else "task"
         kinds: dict[str, Callable[[Figure, Mapping[str, Any]], str]] = {
             "confusion": partial(_confusion, names=label_texts(task, font), font=font),
@@ -88,7 +88,7 @@ def label_texts(task: Task, font: FontProperties | None) -> list[str]:
     return [label.alias or f"label {number}" for number, label in enumerate(task.labels, start=1)]
 
 
-def _font_for(text: str) -> FontProperties | None:
+def font_for(text: str) -> FontProperties | None:
     """Return the first installed upright font that has every character, the plainest weight first."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
