@@ -7,13 +7,14 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import font_manager
 from matplotlib.image import imread
 from sklearn.metrics import average_precision_score
 
 from funnelnlp import FunnelError, Task, TaxonomyError, TranscriptError
+from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, EMOTION_PHASE, FUNNEL_STAGE
 from funnelnlp.training import (
     Predictions,
@@ -100,6 +101,7 @@ def test_precision_that_no_threshold_reaches() -> None:
     assert nothing["average_precision"] is None
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=1, max_size=40).filter(lambda rows: any(e for e, _ in rows))
 )
@@ -142,6 +144,7 @@ def test_reliability_by_hand() -> None:
 CONFIDENT = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
 
+@settings(deadline=None, max_examples=50)
 @given(CONFIDENT)
 def test_reliability_sums_are_the_calibration_error(rows) -> None:
     confidence, right = np.array([c for c, _ in rows]), np.array([r for _, r in rows])
@@ -159,6 +162,7 @@ def test_reliability_sums_are_the_calibration_error(rows) -> None:
     assert result["expected_calibration_error"] == pytest.approx(sum(gaps) / len(rows))
 
 
+@settings(deadline=None, max_examples=50)
 @given(CONFIDENT)
 def test_coverage_falls_with_the_threshold(rows) -> None:
     confidence, right = np.array([c for c, _ in rows]), np.array([r for _, r in rows])
@@ -310,8 +314,8 @@ def test_plots_without_a_chinese_font_use_english_names(fonts, model, part, tmp_
 def test_plots_use_an_installed_font_that_has_the_labels(fonts, tmp_path) -> None:
     letters = "".join(map(chr, range(32, 127)))
     font_with("是", tmp_path / "half.ttf")
-    font_with("是否急" + letters, tmp_path / "whole.ttf")
-    task = Task.from_dict({"name": "急/不", "labels": ["是", "否"]})
+    font_with("是否急不" + letters, tmp_path / "whole.ttf")
+    task = Task.from_dict({"name": "急/不", "labels": ["是$a$", "否"]})
     for name in ("half", "whole"):
         font_manager.fontManager.addfont(tmp_path / f"{name}.ttf")
     assert plots.font_for("是否").get_file() == str(tmp_path / "whole.ttf")
@@ -393,6 +397,7 @@ def test_paired_difference_by_hand() -> None:
     assert (figures["turns"], figures["conversations"]) == (8, 4)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(*[st.integers(0, 2)] * 3, st.integers(0, 4)), min_size=2, max_size=30))
 def test_the_other_way_round_the_difference_changes_its_sign(rows) -> None:
     truth, one, two, ids = (np.array(column) for column in zip(*rows, strict=True))
@@ -446,7 +451,9 @@ def test_evaluate_shows_and_writes(labelled, tmp_path) -> None:
 
 def test_evaluate_compares(labelled, tiny, tmp_path) -> None:
     tiny.save(tmp_path / "tiny")
-    output = run("evaluate", labelled, "--model", tmp_path / "tiny", "--compare", "models/default", "--json", tmp_path / "f.json")
+    output = run(
+        "evaluate", labelled, "--model", tmp_path / "tiny", "--compare", bundled("models/default"), "--json", tmp_path / "f.json"
+    )
     assert "only this one" in output
     result = json.loads((tmp_path / "f.json").read_text(encoding="utf-8"))
     figures = result["question_type"]
@@ -467,7 +474,7 @@ def test_evaluate_cross_validates_own_labels(labelled, tmp_path) -> None:
 
 
 def test_evaluate_refuses_before_it_works(labelled, tmp_path) -> None:
-    assert "do not go with it" in run("evaluate", labelled, "--cross-validate", "--compare", "models/default", code=2)
+    assert "do not go with it" in run("evaluate", labelled, "--cross-validate", "--compare", bundled("models/default"), code=2)
     assert "go with --cross-validate" in run("evaluate", labelled, "--leave-out", "channel", code=2)
     assert "not 0" in run("evaluate", labelled, "--cross-validate", "--jobs", 0, code=2)
     assert "no column 'team'" in run("evaluate", labelled, "--by", "team", code=1)

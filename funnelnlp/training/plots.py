@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -57,7 +58,7 @@ def draw_plots(result: Mapping[str, Any], tasks: Sequence[Task], folder: str | P
     written = []
     for task in tasks:
         figures = result[task.name]
-        font = font_for("".join((task.name, *task.label_names)))
+        font = font_for("".join((string.printable.strip(), task.name, *task.label_names)))
         title = task.name if font or task.name.isascii() else "task"
         kinds: dict[str, Callable[[Figure, Mapping[str, Any]], str]] = {
             "confusion": partial(_confusion, names=label_texts(task, font), font=font),
@@ -66,7 +67,8 @@ def draw_plots(result: Mapping[str, Any], tasks: Sequence[Task], folder: str | P
         for kind, draw in kinds.items():
             side = max(4.6, 0.8 * len(task.labels))
             picture = Figure(figsize=(side + 0.6, side), dpi=150, layout="constrained")
-            picture.suptitle(f"{title}, {figures['turns']} turns: {draw(picture, figures)}", fontproperties=font, fontsize=11)
+            heading = f"{title}, {figures['turns']} turns: {draw(picture, figures)}"
+            picture.suptitle(heading, fontproperties=font, fontsize=11, parse_math=False)
             path = folder / f"{kind}_{_UNSAFE.sub('_', task.name)}.png"
             atomically(path, partial(picture.savefig, format="png"))
             written.append(path)
@@ -85,15 +87,16 @@ def label_texts(task: Task, font: FontProperties | None) -> list[str]:
     """Return what stands for the labels in a picture: their names if a font has them, else alias or number."""
     if font is not None or "".join(task.label_names).isascii():
         return list(task.label_names)
-    return [label.alias or f"label {number}" for number, label in enumerate(task.labels, start=1)]
+    aliases = [label.alias if label.alias.isascii() else "" for label in task.labels]
+    return [alias or f"label {number}" for number, alias in enumerate(aliases, start=1)]
 
 
 def font_for(text: str) -> FontProperties | None:
     """Return the first installed upright font that has every character, the plainest weight first."""
     from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 
-    upright = [font for font in fontManager.ttflist if font.style == "normal" and not font.name.startswith("Last Resort")]
     # Last Resort has every character, drawn as a box.
+    upright = [font for font in fontManager.ttflist if font.style == "normal" and not font.name.startswith("Last Resort")]
     upright.sort(key=lambda font: font.weight not in (400, "normal", "regular"))
     for path in (findfont(FontProperties()), *(font.fname for font in upright)):
         try:
@@ -115,8 +118,8 @@ def _confusion(picture: Figure, figures: Mapping[str, Any], names: Sequence[str]
         colour = "white" if shares[row, column] > 0.55 else "black"
         axes.text(column, row, f"{count}\n{shares[row, column]:.0%}", ha="center", va="center", color=colour, fontsize=9)
     places = range(len(names))
-    axes.set_xticks(places, names, fontproperties=font)
-    axes.set_yticks(places, names, fontproperties=font)
+    axes.set_xticks(places, names, fontproperties=font, parse_math=False)
+    axes.set_yticks(places, names, fontproperties=font, parse_math=False)
     if max(map(len, names)) > 8:
         for text in axes.get_xticklabels():
             text.set(rotation=30, ha="right", rotation_mode="anchor")
