@@ -106,6 +106,18 @@ class Task:
         """Names of the labels in their natural order."""
         return tuple(label.name for label in self.labels)
 
+    @property
+    def alert_labels(self) -> tuple[str, ...]:
+        """Names of the labels worth an alert: the upper half of an ordered scale, none without an order.
+
+        Examples
+        --------
+        >>> from funnelnlp.taxonomy import EMOTION_PHASE, FUNNEL_STAGE
+        >>> EMOTION_PHASE.alert_labels, FUNNEL_STAGE.alert_labels
+        (('愤怒', '对抗'), ())
+        """
+        return self.label_names[(len(self.labels) + 1) // 2 :] if self.ordinal else ()
+
     def applies_to(self, role: str | None) -> bool:
         """Tell whether a turn of ``role`` gets a label; a turn of unknown role always does."""
         return self.role is None or role is None or role == self.role

@@ -275,30 +275,82 @@ def train(
 @main.command()
 @click.argument("data", metavar="DATA")
 @_model_option
+@click.option("--compare", "other_path", metavar="MODELDIR", help="A second model to compare with on the same turns.")
+@click.option("--cross-validate", is_flag=True, help="Measure the training recipe on DATA itself; no model is used.")
+@_tasks_option
+@click.option("--leave-out", metavar="COLUMN[,COLUMN]", help="With --cross-validate: leave out whole groups, e.g. channel,batch.")
+@click.option("--jobs", type=int, default=-1, show_default=True, help="Processes for --cross-validate; -1 for all cores.")
+@click.option("--by", multiple=True, metavar="COLUMN", help="Show figures per channel, batch, role, turn_length … Repeatable.")
 @click.option("--json", "json_path", metavar="OUT", help="Write all figures to a JSON file.")
+@click.option("--errors", "errors_path", metavar="OUT", help="Write the 200 most confident mistakes to a .csv (or .xlsx …) file.")
+@click.option("--plots", "plots_folder", metavar="DIR", help="Draw confusion and reliability of every task as .png files.")
 @click.option("--min-support", type=click.IntRange(min=1), default=10, show_default=True, help="Turns a label needs to count.")
 @_reading
 def evaluate(
-    data: str, model_path: str | None, json_path: str | None, min_support: int, columns: dict[str, str], encoding: str | None
+    data: str,
+    model_path: str | None,
+    other_path: str | None,
+    cross_validate: bool,
+    tasks_path: str | None,
+    leave_out: str | None,
+    jobs: int,
+    by: tuple[str, ...],
+    json_path: str | None,
+    errors_path: str | None,
+    plots_folder: str | None,
+    min_support: int,
+    columns: dict[str, str],
+    encoding: str | None,
 ) -> None:
-    r"""Measure a model on labelled turns: macro-F1 with intervals, per label, confusion, calibration.
+    r"""Measure a model on labelled turns: macro-F1 with intervals, per label, confusion, calibration, alerts.
 
     \b
-    Example:
+    Examples:
       funnelnlp evaluate labelled.csv --model my-model --json figures.json
+      funnelnlp evaluate labelled.csv --by channel --errors mistakes.csv --plots pictures
+      funnelnlp evaluate labelled.csv --model my-model --compare my-old-model
+      funnelnlp evaluate labelled.csv --cross-validate --leave-out channel,batch
     """
     from funnelnlp.cli.screen import show_evaluation
+    from funnelnlp.training import compare_predictions, cross_predict, draw_plots, measure, mistakes, predict
+    from funnelnlp.training.plots import check_plotting
+    from funnelnlp.training.slices import values_of
+    from funnelnlp.transcripts import write_transcripts
     from funnelnlp.transcripts.files import atomically
 
+    if cross_validate and (model_path or other_path):
+        raise click.UsageError("--cross-validate trains on DATA itself; --model and --compare do not go with it")
+    if not cross_validate and (tasks_path or leave_out):
+        raise click.UsageError("--tasks and --leave-out go with --cross-validate; a model knows its tasks")
+    if jobs == 0:
+        raise click.UsageError("--jobs is a number of processes, or -1 for all cores; not 0")
     if json_path and Path(json_path).suffix.lower() != ".json":
         raise TranscriptError(f"{json_path}: the figures are written as .json")
-    model = funnelnlp.load(model_path)
+    if errors_path:
+        _check_outputs(data, errors_path)
+    if plots_folder:
+        check_plotting()
     frame = funnelnlp.read_transcripts(data, columns=columns, encoding=encoding)
-    result = funnelnlp.evaluate(model, frame, min_support=min_support)
+    for key in by:
+        values_of(frame, key)  # a wrong column is told before the work, not after it
+    if cross_validate:
+        tasks = load_tasks(tasks_path) if tasks_path else BUILTIN_TASKS
+        predictions = cross_predict(frame, tasks, leave_out=leave_out or "", n_jobs=jobs)
+    else:
+        predictions = predict(funnelnlp.load(model_path), frame)
+    result = measure(predictions, min_support=min_support, by=by)
+    if other_path:
+        other = predict(funnelnlp.load(other_path), frame)
+        for task, figures in compare_predictions(predictions, other, min_support=min_support).items():
+            result[task]["comparison"] = figures
     if json_path:
         text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
         atomically(Path(json_path), lambda target: target.write_text(text, encoding="utf-8"))
-    show_evaluation(result)
+    if errors_path:
+        write_transcripts(mistakes(predictions), errors_path)
+    if plots_folder:
+        draw_plots(result, predictions.tasks, plots_folder)
+    show_evaluation(result, [*by, *([leave_out] if leave_out else [])])
 
 
 @main.command()

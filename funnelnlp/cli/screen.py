@@ -96,8 +96,8 @@ def show_counts(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
     console.print(table)
 
 
-def show_evaluation(result: dict[str, Any]) -> None:
-    """Show the figures of each task and of each of its labels."""
+def show_evaluation(result: dict[str, Any], by: Sequence[str] = ()) -> None:
+    """Show the figures of each task, of each of its labels, and of the slices asked for."""
     console = _console()
     for task, figures in result.items():
         low, high = figures["macro_f1_interval"]
@@ -124,7 +124,51 @@ def show_evaluation(result: dict[str, Any]) -> None:
                 f"quadratic-weighted kappa {figures['quadratic_kappa']:.3f}, "
                 f"mean absolute distance {figures['mean_absolute_distance']:.3f}"
             )
+        if figures.get("alert", {}).get("turns"):
+            _show_alert(console, figures["alert"])
+        if by:
+            _show_slices(console, {key: figures["slices"][key] for key in by})
+        if "comparison" in figures:
+            _show_comparison(console, figures["comparison"])
         console.print()
+
+
+def _with_interval(figure: float, limits: Sequence[float]) -> str:
+    return f"{figure:.3f} ({limits[0]:.3f}–{limits[1]:.3f})"
+
+
+def _show_alert(console: Console, alert: dict[str, Any]) -> None:
+    found = "not reached by any threshold"
+    if alert["threshold"] is not None:
+        recall = _with_interval(alert["recall_at_95_precision"], alert["recall_at_95_precision_interval"])
+        found = f"{recall} at probability ≥ {alert['threshold']:.3f}"
+    console.print(
+        f"alert {escape('/'.join(alert['labels']))}, {alert['turns']} turns: average precision "
+        f"{_with_interval(alert['average_precision'], alert['average_precision_interval'])}, recall at 95 % precision {found}"
+    )
+
+
+def _show_slices(console: Console, slices: dict[str, dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("by", "", "macro-F1", "labels", "accuracy", "turns"):
+        table.add_column(heading, justify="left" if heading in ("by", "") else "right")
+    for key, values in slices.items():
+        for value, figures in values.items():
+            numbers = (f"{figures['macro_f1']:.3f}", str(len(figures["macro_f1_labels"])), f"{figures['accuracy']:.3f}")
+            table.add_row(escape(key), escape(value), *numbers, str(figures["turns"]))
+        if not values:
+            table.add_row(escape(key), "no value with enough labelled turns")
+    console.print(table)
+
+
+def _show_comparison(console: Console, figures: dict[str, Any]) -> None:
+    console.print(
+        f"macro-F1 {figures['first']:.3f}, the other model {figures['second']:.3f}: difference "
+        f"{figures['difference']:+.3f} (95 % interval {figures['difference_interval'][0]:+.3f} to "
+        f"{figures['difference_interval'][1]:+.3f}), better in {figures['first_better']:.1%} of resamples\n"
+        f"both right {figures['both_right']}, only this one {figures['only_first_right']}, "
+        f"only the other {figures['only_second_right']}, both wrong {figures['both_wrong']}"
+    )
 
 
 def show_agreement(result: dict[str, Any]) -> None:

@@ -13,8 +13,8 @@ from funnelnlp.model.frames import conversation_codes
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
 from funnelnlp.training.baselines import most_frequent, naive_predictions
-from funnelnlp.training.evaluation import evaluate, evaluate_predictions
-from funnelnlp.training.fit import TrainingSettings, learning_curve, out_of_fold, train
+from funnelnlp.training.evaluation import cross_validate, evaluate, evaluate_predictions
+from funnelnlp.training.fit import TrainingSettings, learning_curve, train
 from funnelnlp.training.labelled import Ints, label_numbers
 from funnelnlp.transcripts import read_transcripts
 from funnelnlp.transcripts.files import atomically
@@ -36,15 +36,8 @@ def _figure(result: dict[str, Any]) -> str:
     return f"{result['macro_f1']:.3f} ({low:.3f}–{high:.3f})"
 
 
-def _cross_validated(frame: pd.DataFrame, groups: Any = None, folds: int | None = None) -> dict[str, str]:
-    scores = out_of_fold(frame, groups=groups, folds=folds)
-    figures = {}
-    start = 0
-    for task in BUILTIN_TASKS:
-        block = scores[:, start : start + len(task.labels)]
-        start += len(task.labels)
-        figures[task.name] = _figure(_measure(frame, task, block.argmax(axis=1)))
-    return figures
+def _cross_validated(frame: pd.DataFrame, leave_out: str = "", folds: int | None = None) -> dict[str, str]:
+    return {name: _figure(result) for name, result in cross_validate(frame, leave_out=leave_out, folds=folds).items()}
 
 
 def _measure(frame: pd.DataFrame, task: Task, predicted: Ints) -> dict[str, Any]:
@@ -111,13 +104,23 @@ def _more_data(curve: pd.DataFrame) -> list[str]:
     ]
 
 
+def _alerts(alert: dict[str, Any]) -> list[str]:
+    """Return what the card says on finding the turns worth an alert."""
+    figures = {
+        "Average precision": (alert["average_precision"], alert["average_precision_interval"]),
+        "recall at 95 % precision": (alert["recall_at_95_precision"], alert["recall_at_95_precision_interval"]),
+    }
+    shown = [f"{name} {'not reached' if i is None else f'{f:.3f} ({i[0]:.3f}–{i[1]:.3f})'}" for name, (f, i) in figures.items()]
+    return [f"Alerts ({'/'.join(alert['labels'])}, {alert['turns']} turns) by their probability:", ", ".join(shown) + "."]
+
+
 def card(
     model: Model, folder: Path, training: pd.DataFrame, heldout: pd.DataFrame, real: pd.DataFrame | None, curve: pd.DataFrame
 ) -> str:
     """Return the model card, every figure measured now."""
     result = evaluate(model, heldout)
     by_conversation = _cross_validated(training)
-    by_register = _cross_validated(training, groups=_registers(training), folds=_REGISTER_FOLDS)
+    by_register = _cross_validated(training, "channel,batch", _REGISTER_FOLDS)
     lines = [
         "# Model card: the bundled default model",
         "",
@@ -175,6 +178,8 @@ def card(
         "",
         f"Emotion phases are ordered: quadratic-weighted kappa {emotion['quadratic_kappa']:.3f}, mean absolute distance "
         f"{emotion['mean_absolute_distance']:.3f} phases.",
+        "",
+        *_alerts(emotion["alert"]),
         "",
         "## Calibration",
         "",

@@ -1,4 +1,4 @@
-"""How good labels are: macro-F1 with intervals over conversations, per label, and calibration."""
+"""How good labels are: macro-F1 with intervals over conversations, per label, calibration, alerts and slices."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from funnelnlp.errors import TaxonomyError
 from funnelnlp.model import Model
 from funnelnlp.model.frames import conversation_codes
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
-from funnelnlp.training.fit import scores_of
+from funnelnlp.text import Lexicons
+from funnelnlp.training.fit import TrainingSettings
 from funnelnlp.training.labelled import Ints, has_labels, label_numbers
-
-Floats = NDArray[np.float64]
-_BOOTSTRAPS = 1000
-_ECE_BINS = 10
-
-
-def _f1(confusion: Floats) -> Floats:
-    """Return the F1 per label of confusion matrices, shape (..., labels, labels) → (..., labels)."""
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    sizes = confusion.sum(axis=-1) + confusion.sum(axis=-2)
-    result: Floats = np.divide(2 * hits, sizes, out=np.zeros_like(hits, dtype=np.float64), where=sizes > 0)
-    return result
+from funnelnlp.training.measures import (
+    Floats,
+    alert_figures,
+    calibration_error,
+    confusion_per_unit,
+    counted_labels,
+    coverage,
+    f1_scores,
+    interval,
+    reliability,
+    resampled_macro_f1,
+)
+from funnelnlp.training.predictions import Predictions, cross_predict, predict
+from funnelnlp.training.slices import slices
 
 
 def evaluate_predictions(
@@ -50,7 +52,9 @@ def evaluate_predictions(
         Unit of the bootstrap: turns of one conversation are not independent.
     labels : sequence of str
     confidence : ndarray of float64, shape (n,), optional
-        Probability of the predicted label, for the expected calibration error.
+        Probability of the predicted label; adds ``reliability`` (ten bins of equal width), the
+        ``expected_calibration_error`` over them, and ``coverage`` (share of turns at least so confident, and their
+        accuracy).
     ordinal : bool
         Adds quadratic-weighted kappa (Cohen 1968) and the mean absolute distance.
     min_support : int, default 10
@@ -68,15 +72,11 @@ def evaluate_predictions(
     y, p = truth[known], predicted[known]
     k = len(labels)
     units, unit = np.unique(conversation[known], return_inverse=True)
-    per_unit = np.zeros((len(units), k * k))
-    np.add.at(per_unit, (unit, y * k + p), 1)
+    per_unit = confusion_per_unit(y, p, unit, k)
     confusion = per_unit.sum(axis=0).reshape(k, k)
     support = confusion.sum(axis=1)
-    counted = support >= min_support if (support >= min_support).any() else support > 0
-    f1 = _f1(confusion)
-    draws = np.random.default_rng(seed).multinomial(len(units), np.full(len(units), 1 / len(units)), size=_BOOTSTRAPS)
-    spread = _f1((draws @ per_unit).reshape(_BOOTSTRAPS, k, k))[:, counted].mean(axis=1)
-    low, high = np.percentile(spread, [2.5, 97.5])
+    counted = counted_labels(confusion, min_support)
+    f1 = f1_scores(confusion)
     predicted_count = confusion.sum(axis=0)
     hits = np.diagonal(confusion)
     total = confusion.sum()
@@ -88,7 +88,7 @@ def evaluate_predictions(
         "accuracy": accuracy,
         "kappa": (accuracy - chance) / (1 - chance) if chance < 1 else 1.0,
         "macro_f1": float(f1[counted].mean()),
-        "macro_f1_interval": [float(low), float(high)],
+        "macro_f1_interval": interval(resampled_macro_f1(per_unit, counted, seed)),
         "macro_f1_labels": [name for name, c in zip(labels, counted, strict=True) if c],
         "labels": {
             name: {
@@ -108,7 +108,10 @@ def evaluate_predictions(
         result["quadratic_kappa"] = 1 - float((distance**2 * confusion).sum()) / off if off else 1.0
         result["mean_absolute_distance"] = float((np.abs(distance) * confusion).sum() / total)
     if confidence is not None:
-        result["expected_calibration_error"] = calibration_error(confidence[known], y == p)
+        bins = reliability(confidence[known], y == p)
+        result["expected_calibration_error"] = calibration_error(bins)
+        result["reliability"] = bins
+        result["coverage"] = coverage(confidence[known], y == p)
     return result
 
 
@@ -169,15 +172,7 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, tasks: Sequence[Task] =
     return result
 
 
-def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
-    """Return the expected calibration error over ten bins of equal width (Guo et al. 2017)."""
-    bins = np.minimum((confidence * _ECE_BINS).astype(int), _ECE_BINS - 1)
-    count = np.bincount(bins, minlength=_ECE_BINS)
-    gap = np.abs(np.bincount(bins, confidence, _ECE_BINS) - np.bincount(bins, right, _ECE_BINS))
-    return float(gap[count > 0].sum() / len(bins))
-
-
-def evaluate(model: Model, frame: pd.DataFrame, *, min_support: int = 10) -> dict[str, Any]:
+def evaluate(model: Model, frame: pd.DataFrame, *, min_support: int = 10, by: Sequence[str] = ()) -> dict[str, Any]:
     """Measure a model on labelled turns.
 
     Parameters
@@ -187,16 +182,20 @@ def evaluate(model: Model, frame: pd.DataFrame, *, min_support: int = 10) -> dic
         With a label column for at least one of the model's tasks.
     min_support : int, default 10
         See `evaluate_predictions`.
+    by : sequence of str
+        Columns to take the data apart by, besides the usual ones; see `measure`.
 
     Returns
     -------
     dict
-        Per task what `evaluate_predictions` returns; tasks whose column is absent are left out.
+        As `measure` returns it; tasks whose column is absent are left out.
 
     Raises
     ------
     TaxonomyError
         When no task has its column or a cell holds something that is no label.
+    TranscriptError
+        When a column of ``by`` is missing.
 
     Examples
     --------
@@ -205,26 +204,103 @@ def evaluate(model: Model, frame: pd.DataFrame, *, min_support: int = 10) -> dic
     >>> result = evaluate(funnelnlp.load(), funnelnlp.read_transcripts(bundled("data/heldout")))
     >>> sorted(result["funnel_stage"]["labels"]) == sorted(["引导", "筛选", "确认", "解决"])
     True
+    >>> result["emotion_phase"]["alert"]["labels"]
+    ['愤怒', '对抗']
     """
-    present = [task for task in model.tasks if has_labels(frame, task)] or [model.tasks[0]]
-    scored = [task for task in present if (label_numbers(frame, task) >= 0).any()]
-    if not scored:
-        raise TaxonomyError(f"no turn has a label of {', '.join(task.name for task in present)}: nothing to measure")
-    probabilities = model.probabilities(scores_of(model, frame))
-    conversation = conversation_codes(frame)
-    return {task.name: _evaluate_task(task, model, frame, probabilities, conversation, min_support) for task in scored}
+    return measure(predict(model, frame), min_support=min_support, by=by)
 
 
-def _evaluate_task(
-    task: Task, model: Model, frame: pd.DataFrame, probabilities: NDArray[np.float32], conversation: Ints, min_support: int
+def cross_validate(
+    frame: pd.DataFrame,
+    tasks: Sequence[Task] = BUILTIN_TASKS,
+    *,
+    leave_out: str = "",
+    settings: TrainingSettings | None = None,
+    lexicons: Lexicons | None = None,
+    folds: int | None = None,
+    n_jobs: int = -1,
+    min_support: int = 10,
+    by: Sequence[str] = (),
 ) -> dict[str, Any]:
-    block = probabilities[:, model.slices[task.name]]
-    return evaluate_predictions(
-        label_numbers(frame, task),
-        block.argmax(axis=1),
-        conversation,
-        task.label_names,
-        confidence=block.max(axis=1).astype(np.float64),
-        ordinal=task.ordinal,
-        min_support=min_support,
+    """Measure the training recipe on labelled turns, each labelled by a model that has not seen its conversation.
+
+    Parameters
+    ----------
+    frame, tasks, leave_out, settings, lexicons, folds, n_jobs
+        As in `cross_predict`.
+    min_support, by
+        As in `evaluate`.
+
+    Returns
+    -------
+    dict
+        As `measure` returns it.
+
+    Raises
+    ------
+    TaxonomyError, TranscriptError
+        As in `cross_predict`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> texts = ["马上退钱", "立刻退钱给我", "马上给我退", "谢谢你", "好的谢谢", "谢谢啊"]
+    >>> frame = pd.DataFrame({"text": texts, "urgent": ["yes"] * 3 + ["no"] * 3})
+    >>> urgent = Task.from_dict({"name": "urgent", "labels": ["no", "yes"]})
+    >>> cross_validate(frame, [urgent], folds=3, n_jobs=1)["urgent"]["accuracy"]
+    1.0
+    """
+    predictions = cross_predict(
+        frame, tasks, leave_out=leave_out, settings=settings, lexicons=lexicons, folds=folds, n_jobs=n_jobs
     )
+    return measure(predictions, min_support=min_support, by=by)
+
+
+def measure(predictions: Predictions, *, min_support: int = 10, by: Sequence[str] = ()) -> dict[str, Any]:
+    """Return all figures of predictions.
+
+    Parameters
+    ----------
+    predictions : Predictions
+    min_support : int, default 10
+        See `evaluate_predictions`.
+    by : sequence of str
+        Columns to take the data apart by, besides channel, industry, batch, role and turn_length; several with commas
+        between are taken together (``"channel,batch"``). Groups left out by cross-validation are always taken apart.
+
+    Returns
+    -------
+    dict
+        JSON-ready, per task what `evaluate_predictions` returns, and
+
+        - ``slices``: see `funnelnlp.training.slices.slices`;
+        - for tasks with `Task.alert_labels`, ``alert``: how well the probability of these labels together finds
+          their turns, see `funnelnlp.training.measures.alert_figures`.
+    """
+    keys = [*by, *([predictions.left_out] if predictions.left_out else [])]
+    result = {}
+    for task in predictions.tasks:
+        truth, probabilities = predictions.truth[task.name], predictions.probabilities[task.name]
+        predicted = probabilities.argmax(axis=1)
+        figures = evaluate_predictions(
+            truth,
+            predicted,
+            predictions.conversation,
+            task.label_names,
+            confidence=probabilities.max(axis=1),
+            ordinal=task.ordinal,
+            min_support=min_support,
+        )
+        if task.alert_labels:
+            figures["alert"] = _alert(predictions, task)
+        figures["slices"] = slices(predictions.frame, truth, predicted, task.label_names, by=keys, min_support=min_support)
+        result[task.name] = figures
+    return result
+
+
+def _alert(predictions: Predictions, task: Task) -> dict[str, Any]:
+    rows = predictions.rows(task)
+    labels = [task.label_names.index(name) for name in task.alert_labels]
+    event = np.isin(predictions.truth[task.name][rows], labels)
+    probability = predictions.probabilities[task.name][rows][:, labels].sum(axis=1)
+    return {"labels": list(task.alert_labels), **alert_figures(event, probability, predictions.conversation[rows])}

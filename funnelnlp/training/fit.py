@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
+from funnelnlp.errors import TaxonomyError
 from funnelnlp.features import STRUCTURE_NAMES, Encoded, EncoderSettings, Layout, TurnEncoder, lay_out, structure_matrix
 from funnelnlp.features.conversation import UNKNOWN_ROLE
 from funnelnlp.model import Model, Weights
@@ -180,20 +181,32 @@ def out_of_fold(
     -------
     ndarray of float32, shape (n, labels of all tasks)
         Uncalibrated scores in the order of the tasks.
+
+    Raises
+    ------
+    TaxonomyError
+        When a label column cannot be used, or a fold leaves fewer than two labels of a task to learn from.
     """
     settings = settings or TrainingSettings()
     lexicons = lexicons or bundled_lexicons()
     frame = frame.reset_index(drop=True)
     numbers = check_tasks(tasks, frame)
     units = conversation_codes(frame) if groups is None else pd.factorize(np.asarray(groups))[0]
-    splits = GroupKFold(min(folds or settings.folds, int(units.max()) + 1)).split(units, groups=units)
+    pairs = list(GroupKFold(min(folds or settings.folds, int(units.max()) + 1)).split(units, groups=units))
+    for task, y in zip(tasks, numbers, strict=True):
+        for train_rows, _ in pairs:
+            if len(left := np.setdiff1d(y[train_rows], [-1])) < 2:
+                raise TaxonomyError(
+                    f"task {task.name!r}: with one of {len(pairs)} folds left out, the rest has turns labelled "
+                    f"{task.label_names[left[0]] if len(left) else '(nothing)'} only, and at least two labels are needed; "
+                    "label more conversations"
+                )
 
     def one(train_rows: Ints, test_rows: Ints) -> NDArray[np.float32]:
         part = [y[train_rows] for y in numbers]
         model = fit_model(frame.iloc[train_rows], tasks, part, lexicons, settings)
         return scores_of(model, frame.iloc[test_rows])
 
-    pairs = list(splits)
     results = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(one)(a, b) for a, b in pairs)
     scores = np.empty((len(frame), sum(len(task.labels) for task in tasks)), dtype=np.float32)
     for (_, test_rows), block in zip(pairs, results, strict=True):
@@ -261,7 +274,7 @@ def learning_curve(
     return pd.DataFrame(lines)
 
 
-def _temperature(scores: NDArray[np.float32], numbers: Ints) -> float:
+def best_temperature(scores: NDArray[np.floating[Any]], numbers: Ints) -> float:
     """Return what to divide scores by so that held-back labels are most likely (Guo et al. 2017)."""
     known = numbers >= 0
     block, y = scores[known].astype(np.float64), numbers[known]
@@ -338,7 +351,7 @@ def train(
         scores = out_of_fold(frame, tasks, settings=settings, groups=groups, lexicons=lexicons, n_jobs=n_jobs)
         for task, y in zip(tasks, numbers, strict=True):
             part = model.slices[task.name]
-            temperature[part] = _temperature(scores[:, part], y)
+            temperature[part] = best_temperature(scores[:, part], y)
     model.weights = replace(model.weights, temperature=temperature)
     from funnelnlp import __version__
 
