@@ -41,14 +41,14 @@ class Contender:
         Corpus → labeller.
     module : str
         What must be installed for it.
-    turns : int or None
-        The slow are timed on so many turns only.
+    slow : bool
+        Takes milliseconds a turn.
     """
 
     name: str
     learn: Callable[[Corpus], Labeller]
     module: str
-    turns: int | None = None
+    slow: bool = False
 
     @property
     def installed(self) -> bool:
@@ -164,7 +164,7 @@ OURS = Contender("funnelnlp `Model.label_frame`", _bundled_model, "funnelnlp")
 CONTENDERS = (
     NAIVE,
     Contender("naive scikit-learn pipelines, rjieba", _naive("rjieba"), "rjieba"),
-    Contender("SnowNLP Bayes, its own tokeniser", _snownlp, "snownlp", turns=500),
+    Contender("SnowNLP Bayes, its own tokeniser", _snownlp, "snownlp", slow=True),
     Contender("spaCy `textcat` (TextCatBOW), rjieba", _spacy, "spacy"),
     Contender("fastText supervised, rjieba", _fasttext, "fasttext"),
     OURS,

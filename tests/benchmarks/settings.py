@@ -13,6 +13,8 @@ class Settings:
     ----------
     turns : int
         Turns of the batch section.
+    slow_turns : int
+        What takes milliseconds a turn is timed on so many only.
     repeats : int
         Every figure is the median of at least so many.
     seconds : float
@@ -25,6 +27,7 @@ class Settings:
     """
 
     turns: int = 20_000
+    slow_turns: int = 500
     repeats: int = 3
     seconds: float = 5.0
     sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
@@ -33,4 +36,4 @@ class Settings:
     accuracy_on: int | None = None
 
 
-QUICK = Settings(turns=300, repeats=1, seconds=0, sizes=(300,), cold_starts=1, learn_from=600, accuracy_on=600)
+QUICK = Settings(turns=300, slow_turns=20, repeats=1, seconds=0, sizes=(300,), cold_starts=1, learn_from=300, accuracy_on=300)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from threading import Barrier
 from typing import Any
 
@@ -17,7 +18,6 @@ from tests.benchmarks.corpus import Corpus
 from tests.benchmarks.settings import Settings
 from tests.benchmarks.tables import number, table, times, with_range
 
-NAIVE_TURNS = 200
 THREADS = 8
 
 Turns = list[tuple[str, str]]
@@ -66,9 +66,7 @@ def measure(corpus: Corpus, settings: Settings) -> dict[str, Any]:
     """Return a row per way of labelling single turns."""
     model = funnelnlp.load()
     conversations = corpus.conversations
-    few: list[Turns] = [[]]
-    for turns in conversations:
-        few[0] += turns[: NAIVE_TURNS - len(few[0])]
+    few = [list(chain.from_iterable(conversations))[: settings.slow_turns]]
 
     def naive(engine: str) -> Callable[[], Call]:
         pipelines = naive_pipelines(corpus, engine).values()
