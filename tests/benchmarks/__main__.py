@@ -12,6 +12,7 @@ os.environ.update(dict.fromkeys(THREADS, "1"))
 import argparse
 import json
 import platform
+import sys
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -61,6 +62,7 @@ def main() -> None:
     found = ", ".join(f"{name} {number}" for name, number in where["packages"].items() if number)
     print(f"funnelnlp {where['funnelnlp']}, Python {where['python']}, {where['cores']} cores, one thread each; {found}\n")
     for name in options.only or usual:
+        print(f"measuring: {name} …", file=sys.stderr)
         results[name] = SECTIONS[name].measure(corpus, settings)
         print("\n".join(SECTIONS[name].show(results[name])), flush=True)
     if options.json:

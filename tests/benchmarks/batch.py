@@ -110,8 +110,8 @@ def show(result: dict[str, Any]) -> list[str]:
             lambda row: times(row["times_faster_than_naive"]),
             lambda row: number(row["times_the_floor"]),
         ),
-        f"Macro-F1 with 95 % intervals on {result['accuracy_on']:,} held-out turns. The bundled model was trained on `data/train`, "
-        f"the others on {result['learnt_from']:,} turns of it:",
+        f"Macro-F1 with 95 % intervals on {result['accuracy_on']:,} held-out turns. The bundled model was trained on "
+        f"`data/train`, the others on {result['learnt_from']:,} turns of it:",
         "",
         *table(["", *tasks], result["accuracy"], *map(macro_f1, tasks)),
     ]

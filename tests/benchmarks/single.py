@@ -101,10 +101,11 @@ def show(result: dict[str, Any]) -> list[str]:
         "the passes (smallest–largest). Wall time includes waiting for whatever else runs.",
         "",
         *table(
-            ["", "threads", "CPU p50", "wall p50", "wall p99", "turns per second", "against naive jieba, CPU p50"],
+            ["", "threads", "CPU p50", "CPU p99", "wall p50", "wall p99", "turns per second", "against naive jieba, CPU p50"],
             result["rows"],
             lambda row: str(row["threads"]),
             lambda row: with_range(row["cpu_us_p50"]),
+            lambda row: with_range(row["cpu_us_p99"]),
             lambda row: with_range(row["wall_us_p50"]),
             lambda row: with_range(row["wall_us_p99"]),
             lambda row: number(row["turns_per_second"]["median"]),
