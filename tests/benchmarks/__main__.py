@@ -35,7 +35,7 @@ def _version(package: str) -> str | None:
 
 
 def main() -> None:
-    """Measure what is asked for; show every section as soon as it is done."""
+    """Measure what is asked for; show and keep every section as soon as it is done."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections and no others")
     parser.add_argument("--training", action="store_true", help="training time too")
@@ -65,9 +65,9 @@ def main() -> None:
         print(f"measuring: {name} …", file=sys.stderr)
         results[name] = SECTIONS[name].measure(corpus, settings)
         print("\n".join(SECTIONS[name].show(results[name])), flush=True)
-    if options.json:
-        text = json.dumps(results, ensure_ascii=False, indent=1) + "\n"
-        atomically(options.json, lambda target: target.write_text(text, encoding="utf-8"))
+        if options.json:
+            text = json.dumps(results, ensure_ascii=False, indent=1) + "\n"
+            atomically(options.json, lambda target, text=text: target.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":
