@@ -30,7 +30,8 @@ model: $(READY)
 	$(BIN)/python -m funnelnlp.training.default $(if $(REAL),--real $(REAL))
 
 bench: $(READY)
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 wheel: $(READY)
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -1,1 +1,0 @@
-"""Speed, measured against baselines in the same run: ``python -m tests.benchmarks``."""

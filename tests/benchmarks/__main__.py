@@ -1,78 +1,73 @@
-"""CPU time per turn of this library and of what it replaces, on the same turns in one process."""
+"""Measure this library and what it replaces in one run: tables as Markdown, figures as JSON."""
 
+# ruff: noqa: E402
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
+import os
 
-import pandas as pd
+# NumPy reads these when it is imported. On one thread, CPU time is work and not waiting for other threads.
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "RAYON_NUM_THREADS")
+os.environ.update(dict.fromkeys(THREADS, "1"))
+
+import argparse
+import json
+import platform
+import sys
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import funnelnlp
-from funnelnlp.resources import bundled
-from funnelnlp.taxonomy import BUILTIN_TASKS
-from funnelnlp.text import Tokeniser
-from funnelnlp.training.baselines import naive_pipeline
-from funnelnlp.training.labelled import label_numbers
-from funnelnlp.transcripts import read_transcripts
+from funnelnlp.transcripts.files import atomically
+from tests.benchmarks import batch, cold, growth, single, training
+from tests.benchmarks.corpus import Corpus
+from tests.benchmarks.settings import QUICK, Settings
 
-TURNS = 20_000
-REPEATS = 3
-LONG_ENOUGH = 5.0
-NAIVE_TASKS = [task for task in BUILTIN_TASKS if task.name != "spin_type"]
+SECTIONS = {"batch": batch, "single": single, "growth": growth, "cold": cold, "training": training}
+PACKAGES = ("numpy", "pandas", "scikit-learn", "jieba", "rjieba", "snownlp", "spacy", "fasttext-numpy2")
 
 
-def log(training: pd.DataFrame, turns: int) -> pd.DataFrame:
-    """Return a log of ``turns`` turns: the corpus as often as needed, each copy with its own conversation ids."""
-    copies = -(-turns // len(training))
-    parts = [training.assign(conversation_id=training["conversation_id"] + f"-{n}") for n in range(copies)]
-    frame = pd.concat(parts, ignore_index=True).head(turns)
-    return frame[["conversation_id", "turn_index", "role", "text"]]
-
-
-def cpu_seconds(run: Callable[[], object]) -> list[float]:
-    """Return the CPU seconds of each repeat, after one run to warm up."""
-    run()
-    seconds: list[float] = []
-    # Short runs repeat until there is enough of them for a steady median.
-    while len(seconds) < REPEATS or sum(seconds) < LONG_ENOUGH:
-        start = time.process_time()
-        run()
-        seconds.append(time.process_time() - start)
-    return seconds
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def main() -> None:
-    """Measure and print one table."""
-    training = read_transcripts(bundled("data/train"))
-    frame = log(training, TURNS)
-    texts = frame["text"].tolist()
-    model = funnelnlp.load()
-    tokeniser = Tokeniser()
-
-    def fitted(engine: str) -> Callable[[], object]:
-        pipelines = []
-        for task in NAIVE_TASKS:
-            y = label_numbers(training, task)
-            pipelines.append(naive_pipeline(engine).fit(training["text"][y >= 0].tolist(), y[y >= 0]))
-        return lambda: [pipeline.predict(texts) for pipeline in pipelines]
-
-    single = frame[["role", "text"]].head(1000).values.tolist()
-    runs: dict[str, tuple[Callable[[], object], int]] = {
-        "naive scikit-learn pipelines with jieba, 3 tasks": (fitted("jieba"), TURNS),
-        "naive scikit-learn pipelines with rjieba, 3 tasks": (fitted("rjieba"), TURNS),
-        "funnelnlp Model.label_frame, 4 tasks": (lambda: model.label_frame(frame), TURNS),
-        "funnelnlp Tracker.add, one turn at a time, 4 tasks": (lambda: model.label(single), len(single)),
-        "floor: rjieba alone, all turns in one call": (lambda: tokeniser.raw(texts), TURNS),
+    """Measure what is asked for; show and keep every section as soon as it is done."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, help="these sections and no others")
+    parser.add_argument("--training", action="store_true", help="training time too")
+    parser.add_argument("--full", action="store_true", help="training time and a file of ten million turns too")
+    parser.add_argument("--quick", action="store_true", help="a few turns, to see that it runs; the figures say nothing")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures to this file")
+    options = parser.parse_args()
+    settings = QUICK if options.quick else Settings()
+    if options.full:
+        settings = replace(settings, sizes=(*settings.sizes, 10_000_000))
+    usual = [name for name in SECTIONS if name != "training" or options.training or options.full]
+    corpus = Corpus(settings)
+    results = {
+        "environment": {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cores": os.cpu_count(),
+            "funnelnlp": funnelnlp.__version__,
+            "packages": {package: _version(package) for package in PACKAGES},
+        },
+        "settings": asdict(settings),
     }
-    baseline = None
-    print(f"{TURNS} turns, at least {REPEATS} repeats, one process; CPU µs per turn")
-    print(f"{'':54} {'median':>9} {'min':>9} {'max':>9} {'ratio':>8}")
-    for name, (run, turns) in runs.items():
-        micros = [1e6 * s / turns for s in cpu_seconds(run)]
-        median = statistics.median(micros)
-        baseline = baseline or median
-        print(f"{name:54} {median:9.1f} {min(micros):9.1f} {max(micros):9.1f} {baseline / median:7.1f}×")
+    where = results["environment"]
+    found = ", ".join(f"{name} {number}" for name, number in where["packages"].items() if number)
+    print(f"funnelnlp {where['funnelnlp']}, Python {where['python']}, {where['cores']} cores, one thread each; {found}\n")
+    for name in options.only or usual:
+        print(f"measuring: {name} …", file=sys.stderr)
+        results[name] = SECTIONS[name].measure(corpus, settings)
+        print("\n".join(SECTIONS[name].show(results[name])), flush=True)
+        if options.json:
+            text = json.dumps(results, ensure_ascii=False, indent=1) + "\n"
+            atomically(options.json, lambda target, text=text: target.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":
