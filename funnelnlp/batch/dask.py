@@ -9,7 +9,7 @@ import shutil
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -179,9 +179,8 @@ def _read(piece: ds.ParquetFileFragment, first: int, schema: pa.Schema) -> pd.Da
 
 
 def _with_place(frame: pd.DataFrame, file: str, first: int) -> pd.DataFrame:
-    files = pd.array([file] * len(frame), dtype="string[pyarrow]")
-    rows = pd.array(np.arange(first, first + len(frame)), dtype="int64[pyarrow]")
-    return frame.assign(**{FILE: files, ROW: rows})
+    place = {FILE: pa.repeat(file, len(frame)), ROW: pa.array(range(first, first + len(frame)), pa.int64())}
+    return frame.assign(**{name: pd.arrays.ArrowExtensionArray(values) for name, values in place.items()})
 
 
 def _in_partition(frame: pd.DataFrame, *, partition_info: dict[str, int]) -> pd.DataFrame:

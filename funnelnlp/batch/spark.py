@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from funnelnlp.batch.cluster import PLACE, arrow_frame, bucket_count, engine, label_bucket, refuse_existing, temporary_name
 from funnelnlp.batch.scorer import TurnScorer
-from funnelnlp.errors import FunnelError, TranscriptError
+from funnelnlp.errors import TranscriptError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -160,12 +160,10 @@ def _labelled(frame: DataFrame, score: TurnScorer, place: list[str]) -> DataFram
     types = engine("pyspark.sql.types", "spark")
     given = [field for field in frame.schema if field.name not in PLACE]
     empty = score(pd.DataFrame({field.name: pd.Series(dtype=object) for field in given}))
-    renamed = [types.StructField(new, field.dataType) for new, field in zip(empty.columns, given)]
-    made = [
-        types.StructField(name, types.DoubleType() if empty[name].dtype == np.float64 else types.StringType())
-        for name in empty.columns[len(given) :]
-    ]
-    return frame.mapInArrow(partial(_label_partition, score=score, place=place), types.StructType(renamed + made))
+    made = [types.DoubleType() if dtype == np.float64 else types.StringType() for dtype in empty.dtypes[len(given) :]]
+    columns = zip(empty.columns, [*(field.dataType for field in given), *made], strict=True)
+    schema = types.StructType([types.StructField(name, kind) for name, kind in columns])
+    return frame.mapInArrow(partial(_label_partition, score=score, place=place), schema)
 
 
 def _label_partition(batches: Iterable[pa.RecordBatch], score: TurnScorer, place: list[str]) -> Iterator[pa.RecordBatch]:
