@@ -137,9 +137,9 @@ def test_same_as_one_process(score: Callable[..., None], chats: Path, expected: 
 
 def test_without_turn_index_the_order_of_rows_counts(score: Callable[..., None], turns: pa.Table, tmp_path: Path) -> None:
     some = turns.slice(0, 8000).drop_columns(["turn_index"])
-    write(some, tmp_path / "chats")
-    score(tmp_path / "chats", tmp_path / "labelled", buckets=3)
-    check(tmp_path / "labelled", one_process(some))
+    write(some, tmp_path / "对话 1+%20")
+    score(tmp_path / "对话 1+%20", tmp_path / "标注 1+%20", buckets=3)
+    check(tmp_path / "标注 1+%20", one_process(some))
 
 
 def test_without_conversations_every_row_stands_alone(score: Callable[..., None], turns: pa.Table, tmp_path: Path) -> None:
@@ -192,9 +192,9 @@ def test_bucket_count() -> None:
 
 def until(condition: Callable[[], object]) -> object:
     """Wait for a condition and return what it gives."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while not (result := condition()):
-        assert time.monotonic() < end, "waited a minute in vain"
+        assert time.monotonic() < end, "waited two minutes in vain"
         time.sleep(0.005)
     return result
 
@@ -206,9 +206,17 @@ def test_dask_survives_a_killed_worker(client: distributed.Client, chats: Path, 
         until(lambda: job.done() or list(tmp_path.glob(".labelled.*/part-*")))
         os.kill(victim, signal.SIGKILL)
         assert not (tmp_path / "labelled").exists(), "the job was over before the worker was killed"
-        job.result(60)
+        job.result(120)
     assert client.cluster.workers[0].pid != victim
     check(tmp_path / "labelled", expected)
+
+
+def spark_workers() -> list[psutil.Process]:
+    """Find the Python processes that label: copies that Spark's daemon makes of itself."""
+    children = psutil.Process().children(recursive=True)
+    commands = {child.pid: child.as_dict(["cmdline"])["cmdline"] for child in children if child.is_running()}
+    daemons = {pid for pid, command in commands.items() if command and "pyspark.daemon" in command}
+    return [child for child in children if child.pid in daemons and child.ppid() in daemons]
 
 
 def test_spark_survives_a_killed_worker(session, chats: Path, expected: pa.Table, tmp_path: Path) -> None:
@@ -222,13 +230,12 @@ def test_spark_survives_a_killed_worker(session, chats: Path, expected: pa.Table
     with ThreadPoolExecutor(1) as pool:
         job = pool.submit(spark.score_dataset, chats, tmp_path / "labelled", buckets=20, session=session)
         until(lambda: job.done() or list(tmp_path.glob(".labelled.*/_temporary/0/task_*")))
-        python = [p for p in psutil.Process().children(recursive=True) if p.parent().cmdline() == p.cmdline()]
-        workers = [p for p in python if any("pyspark" in word for word in p.cmdline())]
+        workers = spark_workers()
         assert workers, "no Python worker of Spark found"
         for worker in workers:
             worker.kill()
         assert until(lambda: failed_tasks() or job.done()) and failed_tasks()
-        job.result(60)
+        job.result(120)
     check(tmp_path / "labelled", expected)
 
 

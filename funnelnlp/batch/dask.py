@@ -27,6 +27,7 @@ from funnelnlp.batch.cluster import (
     engine,
     label_bucket,
     refuse_existing,
+    scorer,
     temporary_name,
 )
 from funnelnlp.batch.scorer import TurnScorer
@@ -68,7 +69,7 @@ def label_turns(frame: dd.DataFrame, *, model: str | Path | None = None, buckets
     """
     engine("dask.dataframe", "dask")
     placed = frame.map_partitions(_in_partition, meta=_with_place(frame._meta, "", 0))
-    return _labelled(placed, TurnScorer(model), buckets or frame.npartitions)
+    return _labelled(placed, scorer(model), buckets or frame.npartitions)
 
 
 def score_dataset(
@@ -94,7 +95,7 @@ def score_dataset(
     buckets : int, optional
         Number of parts that conversations are spread over by the hash of their id, and of files written. Each is
         labelled at once and must fit in a worker's memory. When not given: two per thread of the cluster, more
-        where a part would exceed 200,000 rows.
+        where a part would exceed 200,000 rows on average.
     client : distributed.Client, optional
         The cluster, whose workers reach source, target and model under the same paths. When not given, the
         current one or, where there is none, one worker process per core of this machine for the time of the call.
@@ -129,7 +130,7 @@ def score_dataset(
     if target.exists():
         raise refuse_existing(target)
     pieces, schema = _pieces(Path(source).absolute())
-    score = TurnScorer(model if model is None else Path(model).absolute())
+    score = scorer(model)
     with ExitStack() as stack:
         if client is None:
             try:
@@ -143,13 +144,14 @@ def score_dataset(
         temporary = target.with_name(temporary_name(target.name))
         try:
             temporary.mkdir(parents=True)
+        except OSError as error:
+            raise FunnelError(f"{target}: cannot be written ({error.strerror})") from None
+        try:
             written = labelled.map_partitions(_write, temporary, _labelled_schema(schema, labelled._meta), meta=(None, "int64"))
             client.compute(written, sync=True)
             for cut_off in temporary.glob(".*"):  # by the death of a worker
                 cut_off.unlink()
             temporary.rename(target)
-        except OSError as error:
-            raise FunnelError(f"{target}: cannot be written ({error})") from None
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 

@@ -18,9 +18,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from funnelnlp.batch.cluster import PLACE, arrow_frame, bucket_count, engine, label_bucket, refuse_existing, temporary_name
+from funnelnlp.batch.cluster import (
+    PLACE,
+    arrow_frame,
+    bucket_count,
+    engine,
+    label_bucket,
+    refuse_existing,
+    scorer,
+    temporary_name,
+)
 from funnelnlp.batch.scorer import TurnScorer
-from funnelnlp.errors import TranscriptError
+from funnelnlp.errors import FunnelError, TranscriptError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -46,8 +55,8 @@ def label_turns(frame: DataFrame, *, model: str | Path | None = None, buckets: i
     Returns
     -------
     pyspark.sql.DataFrame
-        The columns that `Model.label_frame` gives; a label or confidence that does not apply is null. Every
-        partition holds whole conversations, sorted by conversation_id and turn_index.
+        The columns that `Model.label_frame` gives; a confidence that does not apply is null. Every partition
+        holds whole conversations, sorted by conversation_id and turn_index.
 
     Raises
     ------
@@ -57,7 +66,7 @@ def label_turns(frame: DataFrame, *, model: str | Path | None = None, buckets: i
     """
     F = engine("pyspark.sql.functions", "spark")
     if "conversation_id" not in frame.columns:
-        return _labelled(frame, TurnScorer(model), [])
+        return _labelled(frame, scorer(model), [])
     if "turn_index" not in frame.columns:
         raise TranscriptError(
             "the frame has conversation_id but no turn_index, and the rows of a Spark DataFrame have no order: add the "
@@ -66,7 +75,7 @@ def label_turns(frame: DataFrame, *, model: str | Path | None = None, buckets: i
     if buckets is None:
         buckets = int(frame.sparkSession.conf.get("spark.sql.shuffle.partitions") or 200)
     key = F.coalesce(F.col("conversation_id").cast("string"), F.col("text"))
-    return _labelled(frame.repartition(buckets, key), TurnScorer(model), _ORDER)
+    return _labelled(frame.repartition(buckets, key), scorer(model), _ORDER)
 
 
 def score_dataset(
@@ -92,7 +101,7 @@ def score_dataset(
     buckets : int, optional
         Number of parts that conversations are spread over by the hash of their id, and of files written at most.
         Each is labelled at once and must fit in the memory of a Python worker. When not given: two per core,
-        more where a part would exceed 200,000 rows.
+        more where a part would exceed 200,000 rows on average.
     session : pyspark.sql.SparkSession, optional
         The current one when not given or, where there is none, one on all cores of this machine.
 
@@ -105,9 +114,15 @@ def score_dataset(
 
     Notes
     -----
-    Rows and values are those of `Model.label_frame` on the whole data set; other columns have the types that Spark
-    gives them. Every output file holds whole conversations, its rows in the order of the input. Work of an executor
-    that dies is done again.
+    Rows and values are those of `Model.label_frame` on the whole data set. Every output file holds whole
+    conversations, its rows in the order of the input. Other columns have the types that Spark gives them: unsigned
+    integers become the next larger signed ones, categories become strings, and Spark refuses timestamps in
+    nanoseconds. Work of a worker that dies is done again; a session of your own on one machine needs a master such as
+    ``local[8,4]`` for that, because ``local[8]`` makes one attempt only.
+
+    Examples
+    --------
+    >>> score_dataset("chats/", "labelled/")  # doctest: +SKIP
     """
     F = engine("pyspark.sql.functions", "spark")
     spark = session or _session()
@@ -121,7 +136,7 @@ def score_dataset(
     # _metadata has the path as a URL, in which 会 sorts before a; plus signs stand for themselves there.
     file = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
     placed = frame.select("*", file.alias(PLACE[0]), (F.col("_metadata.row_index") + 1).alias(PLACE[1]))
-    score = TurnScorer(model)
+    score = scorer(model)
     if "conversation_id" in frame.columns:
         buckets = buckets or bucket_count(frame.count(), spark.sparkContext.defaultParallelism)
         key = F.coalesce(F.col("conversation_id").cast("string"), F.concat(*PLACE))
@@ -132,8 +147,10 @@ def score_dataset(
     try:
         spark.conf.set(_TIMESTAMPS, "TIMESTAMP_MICROS")
         _labelled(placed, score, PLACE).write.parquet(temporary.toString())
-        if files.exists(final) or not files.rename(temporary, final):
+        if files.exists(final):  # which Hadoop would move the new folder into
             raise refuse_existing(target)
+        if not files.rename(temporary, final):
+            raise FunnelError(f"{target}: cannot be written")
     except engine("pyspark.errors", "spark").PySparkException as error:
         if told := re.search(r"funnelnlp\.errors\.(\w+): (.+)", str(error)):
             raise TranscriptError(told[2]) from None
@@ -145,13 +162,15 @@ def score_dataset(
 
 def _absolute(path: str | Path) -> str:
     """Leave ``hdfs://…`` alone; Spark would look for a plain path on its default file system."""
-    return str(path) if "://" in str(path) else Path(path).absolute().as_uri()
+    # Not as_uri(), because Hadoop takes percent signs as they are.
+    return str(path) if "://" in str(path) else f"file:///{Path(path).absolute().as_posix().lstrip('/')}"
 
 
 def _session() -> SparkSession:
     sql = engine("pyspark.sql", "spark")
-    # Otherwise Spark starts whichever python3 comes first.
+    # What Spark uses where nothing else is configured: this Python, and on one machine four attempts instead of one.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("MASTER", "local[*,4]")
     return sql.SparkSession.builder.getOrCreate()
 
 
