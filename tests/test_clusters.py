@@ -213,10 +213,10 @@ def test_dask_survives_a_killed_worker(client: distributed.Client, chats: Path, 
 
 def spark_workers() -> list[psutil.Process]:
     """Find the Python processes that label: copies that Spark's daemon makes of itself."""
-    children = psutil.Process().children(recursive=True)
-    commands = {child.pid: child.as_dict(["cmdline"])["cmdline"] for child in children if child.is_running()}
-    daemons = {pid for pid, command in commands.items() if command and "pyspark.daemon" in command}
-    return [child for child in children if child.pid in daemons and child.ppid() in daemons]
+    ours = {child.pid for child in psutil.Process().children(recursive=True)}
+    running = [process for process in psutil.process_iter(["ppid", "cmdline"]) if process.pid in ours]
+    daemons = {process.pid: process for process in running if "pyspark.daemon" in (process.info["cmdline"] or [])}
+    return [process for process in daemons.values() if process.info["ppid"] in daemons]
 
 
 def test_spark_survives_a_killed_worker(session, chats: Path, expected: pa.Table, tmp_path: Path) -> None:

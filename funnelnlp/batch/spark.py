@@ -122,7 +122,9 @@ def score_dataset(
 
     Examples
     --------
-    >>> score_dataset("chats/", "labelled/")  # doctest: +SKIP
+    With Java on this machine::
+
+        score_dataset("chats/", "labelled/")
     """
     F = engine("pyspark.sql.functions", "spark")
     spark = session or _session()
