@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -29,6 +29,14 @@ _COMPATIBILITY = ((0xA8, 0xFF), (0x2010, 0x33FF), (0xF900, 0xFAFF), (0xFE10, 0xF
 _PICTOGRAPHS = ((0x2300, 0x23FF), (0x2600, 0x27BF), (0x2B00, 0x2BFF), (0x1F000, 0x1FAFF))
 _RARE = "〓"
 _WORDS = (("甚么", "什么"), ("干吗", "干嘛"), ("𠮶", "嗰"))
+# Slips of the keyboard that are no word of their own.
+_SLIPS = tuple(
+    slip.split("→")
+    for slip in "可已→可以 以经→已经 现再→现在 帐号→账号 帐户→账户 帐单→账单 登陆→登录 因该→应该 报歉→抱歉 须要→需要".split()
+)
+# Sounds before a turn begins; alone they are an answer.
+_FILLERS = re.compile(r"^(?:(?:嗯+|呃+|额+|那个|就是说|就是)[, ]+)+(?=[^, ])", re.MULTILINE)
+_FILLED = "嗯呃额那就"
 # What lies beyond 16 bits and is no emoji is rare Han, partly made by OpenCC itself.
 _BEYOND = re.compile("[\U00010000-\U0010ffff]+")
 # GB 2312 is the Simplified character set; these of its characters are (also) Traditional spellings of others.
@@ -94,8 +102,8 @@ def _fold(texts: Sequence[str]) -> list[str]:
     return _standard("\n".join(lines)).split("\n")
 
 
-def _standard(text: str) -> str:
-    for variant, standard in _WORDS:
+def _standard(text: str, words: Iterable[Sequence[str]] = (*_WORDS, *_SLIPS)) -> str:
+    for variant, standard in words:
         text = text.replace(variant, standard)
     return text
 
@@ -108,7 +116,7 @@ def _clean(lines: list[str]) -> list[str]:
         joined = joined.replace("  ", " ")
     joined = _DRAWN_OUT.sub(r"\1\1", joined)
     joined = _PAUSE.sub(",", joined.replace(" ,", ",").replace(":,", ",").replace("|,", ","))
-    return [_trim(line) for line in joined.split("\n")]
+    return [_trim(line) for line in _FILLERS.sub("", joined).split("\n")]
 
 
 def _commas(text: str) -> str:
@@ -119,7 +127,7 @@ def _trim(line: str) -> str:
     return line.strip(_EDGES).rstrip(_EDGES + "。")
 
 
-_HARD, _DATA, _SIGN, _SPACE, _DRAWN, _EDGE = (np.uint8(1 << bit) for bit in range(6))
+_HARD, _DATA, _SIGN, _SPACE, _DRAWN, _EDGE, _FILLER = (np.uint8(1 << bit) for bit in range(7))
 
 
 @cache
@@ -145,6 +153,7 @@ def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
         (_SPACE, set(_PAUSES + "、;")),
         (_DRAWN, set(re.findall(_DRAWN_OUT_CLASS, easy))),
         (_EDGE, set(_EDGES + "。、;")),
+        (_FILLER, set(_FILLED)),
     )
     for unit, char in zip(units, folded, strict=True):
         code = ord(unit)
@@ -186,8 +195,8 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     beside[:-1] |= np.where(same[:-1] & same[1:], kinds[:-2] & _DRAWN, 0).astype(np.uint8)
     special = kinds & (_HARD | _DATA)
     special[:-1] |= beside
-    special = np.bitwise_or.reduceat(special, starts)
-    text = folded.tobytes().decode("utf-16-le")
+    special = np.bitwise_or.reduceat(special, starts) | (kinds[starts] & _FILLER)
+    text = _standard(folded.tobytes().decode("utf-16-le"), _SLIPS)
     lines, uncommon = _commas(text).split("\n")[:-1], text.split("\n")
     edges = (kinds[starts] | kinds[np.maximum(ends - 1, 0)]) & _EDGE
     for i in np.flatnonzero((special == 0) & (edges != 0)).tolist():
