@@ -91,14 +91,19 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTurn:
-    """The features of one turn, by block; as in `Encoded`."""
+    """The features of one turn, by block, as in `Encoded`, and its normalised text."""
 
+    text: str
     words: list[int]
     pairs: list[int]
     chars: list[int]
     cues: list[int]
-    length: int
     known: float
+
+    @property
+    def length(self) -> int:
+        """Characters of the normalised turn."""
+        return len(self.text)
 
 
 class TurnEncoder:
@@ -289,7 +294,7 @@ class TurnEncoder:
             for cue, count in self.lexicons.count(normalised, bigrams[1:-1]).items():
                 cues += [len(self.words) + cue] * min(2, count)
         known = (len(words) + len(singles)) / max(1, len(tokens) + len(normalised))
-        return EncodedTurn(words, pairs, singles + chars, cues, len(normalised), known)
+        return EncodedTurn(normalised, words, pairs, singles + chars, cues, known)
 
     def weigh(self, turn: EncodedTurn) -> tuple[list[int], list[float]]:
         """Return the distinct features of a turn and their values."""

@@ -32,6 +32,11 @@ class TurnTracker:
     state : mapping, optional
         What `state` returned after earlier turns, to go on from there.
 
+    Attributes
+    ----------
+    text : str
+        The last turn as `funnelnlp.text.normalise` gives it.
+
     Examples
     --------
     >>> import funnelnlp
@@ -44,6 +49,7 @@ class TurnTracker:
     """
 
     def __init__(self, model: Model, state: Mapping[str, Any] | None = None) -> None:
+        self.text = ""
         self._model = model
         self._last: Position | None = None
         # Per speaker, what their last turn adds to the scores of the turns after it.
@@ -86,6 +92,7 @@ class TurnTracker:
         role = parse_role(role, where)
         model = self._model
         turn = model.encoder.encode_one(parse_text(text, where))
+        self.text = turn.text
         code = role_code(role)
         if last is None:
             position = Position(code, 0, 0, answered=False)
