@@ -62,13 +62,15 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'funnelnlp' has no attribute {name!r}")
 
 
-def load(path: str | Path | None = None) -> Model:
+def load(path: str | Path | None = None, *, min_confidence: float = 0.0) -> Model:
     """Load a model.
 
     Parameters
     ----------
     path : str or pathlib.Path, optional
         A model folder made by ``funnelnlp train``; the bundled default model when not given.
+    min_confidence : float, default 0
+        Below this calibrated probability the model abstains: the label is ``""``, the confidence kept.
 
     Returns
     -------
@@ -78,6 +80,8 @@ def load(path: str | Path | None = None) -> Model:
     ------
     ModelError
         When the folder is not a model, is damaged or too new. No code in it is ever run.
+    FunnelError
+        When ``min_confidence`` is not between 0 and 1.
 
     Examples
     --------
@@ -85,4 +89,8 @@ def load(path: str | Path | None = None) -> Model:
     >>> [task.name for task in model.tasks]
     ['funnel_stage', 'question_type', 'spin_type', 'emotion_phase']
     """
-    return _load_folder(bundled("models/default") if path is None else path)
+    if not 0 <= min_confidence <= 1:
+        raise FunnelError(f"min_confidence is a probability between 0 and 1, got {min_confidence}")
+    model = _load_folder(bundled("models/default") if path is None else path)
+    model.min_confidence = min_confidence
+    return model

@@ -124,7 +124,10 @@ class Task:
 
     def columns_in_chinese(self) -> dict[str, str]:
         """Return the Chinese names of the columns that labelling adds; none for a task without a title."""
-        return {self.name: self.title, f"{self.name}_confidence": f"{self.title}置信度"} if self.title else {}
+        if not self.title:
+            return {}
+        names = {self.name: self.title, f"{self.name}_confidence": f"{self.title}置信度"}
+        return names | ({f"{self.name}_alert": f"{self.title}预警"} if self.alert_labels else {})
 
     def canonical(self, value: str) -> str | None:
         """Return the label that ``value`` names (a name or an English alias), or None.

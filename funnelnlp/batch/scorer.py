@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=4)
-def _model(path: str | None) -> Model:
-    return funnelnlp.load(path)
+def _model(path: str | None, min_confidence: float) -> Model:
+    return funnelnlp.load(path, min_confidence=min_confidence)
 
 
 class TurnScorer:
@@ -29,6 +29,8 @@ class TurnScorer:
     ----------
     path : str or pathlib.Path, optional
         Model folder; the bundled model when not given.
+    min_confidence : float, default 0
+        See `funnelnlp.load`.
 
     Examples
     --------
@@ -38,12 +40,13 @@ class TurnScorer:
     ['封闭式']
     """
 
-    def __init__(self, path: str | Path | None = None) -> None:
+    def __init__(self, path: str | Path | None = None, *, min_confidence: float = 0.0) -> None:
         self.path = None if path is None else str(path)
+        self.min_confidence = min_confidence
 
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the frame with label columns; whole conversations in, see `Model.label_frame`."""
-        return _model(self.path).label_frame(frame)
+        return _model(self.path, self.min_confidence).label_frame(frame)
 
 
 def buckets(conversation_ids: pd.Series, n: int) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,7 @@ def role_code(role: str | None) -> int:
     return UNKNOWN_ROLE if role is None else ROLES.index(role)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Place of one turn: number of turns before it, length of the run of its speaker, whether others spoke."""
 
     role: int

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import chain, pairwise, repeat
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,7 @@ class Encoded:
     lengths : ndarray of int64, shape (n,)
         Characters of each normalised turn.
     known : ndarray of float32, shape (n,)
-        Share of a turn's characters and words that the vocabulary has.
+        Share of a turn's words and pairs of neighbouring characters that the vocabulary has; 0 without any.
     """
 
     words: Ragged
@@ -89,8 +89,7 @@ class Encoded:
     known: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedTurn:
+class EncodedTurn(NamedTuple):
     """The features of one turn, by block, as in `Encoded`, and its normalised text."""
 
     text: str
@@ -263,15 +262,16 @@ class TurnEncoder:
         flat = grid.ravel()
         hits = np.flatnonzero(flat >= 0)
         chars = Ragged(np.searchsorted(hits, bounds * grid.shape[1]), flat[hits])
-        single = np.concatenate([[0], np.cumsum(grid[:, 0] >= 0)])
-        known = words.indptr[1:] - words.indptr[:-1] + single[bounds[1:]] - single[bounds[:-1]]
+        # Neighbours within a turn only: the pair of its two boundary marks and the next turn's is none.
+        inside = np.concatenate([[0], np.cumsum(grid[:, 1] >= 0)]) if grid.shape[1] > 1 else np.zeros(len(codes) + 1, dtype=int)
+        known = words.indptr[1:] - words.indptr[:-1] + inside[bounds[1:]] - inside[bounds[:-1]]
         return Encoded(
             words=words,
             pairs=found_pairs,
             chars=chars,
             cues=_at_most_twice(np.searchsorted(bounds, places, side="right") - 1, cues, n),
             lengths=lengths,
-            known=(known / np.maximum(1, n_tokens + lengths)).astype(np.float32),
+            known=np.where(lengths > 0, known / np.maximum(1, n_tokens + lengths + 1), 0).astype(np.float32),
         )
 
     # --- one turn -------------------------------------------------------------------------------------------
@@ -286,15 +286,20 @@ class TurnEncoder:
         n = len(self.words)
         keys = [a * n + b for a, b in pairwise(all_words) if a != _UNKNOWN != b]
         pairs = [i for i in map(pair_columns.get, keys) if i is not None]
-        bigrams, trigrams = char_ngrams(normalised)
+        marked = START + normalised + END
+        bigrams = list(map(add, marked, marked[1:]))
         singles = [i for i in map(char_ids.get, normalised) if i is not None]
-        chars = [i for i in map(char_ids.get, chain(bigrams, trigrams)) if i is not None]
+        found = [char_ids.get(pair) for pair in bigrams]
+        doubles = [i for i in found if i is not None]
+        # What begins with an unknown pair is unknown.
+        longer = [pair + char for pair, i, char in zip(bigrams, found, marked[2:], strict=False) if i is not None]
+        triples = [i for i in map(char_ids.get, longer) if i is not None]
         cues: list[int] = []
         if self.settings.cue_weight:
             for cue, count in self.lexicons.count(normalised, bigrams[1:-1]).items():
                 cues += [len(self.words) + cue] * min(2, count)
-        known = (len(words) + len(singles)) / max(1, len(tokens) + len(normalised))
-        return EncodedTurn(normalised, words, pairs, singles + chars, cues, known)
+        known = (len(words) + len(doubles)) / (len(tokens) + len(bigrams)) if normalised else 0.0
+        return EncodedTurn(normalised, words, pairs, singles + doubles + triples, cues, known)
 
     def weigh(self, turn: EncodedTurn) -> tuple[list[int], list[float]]:
         """Return the distinct features of a turn and their values."""

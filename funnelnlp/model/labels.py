@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 class TurnLabels(Mapping[str, "str | float | None"]):
@@ -11,7 +12,8 @@ class TurnLabels(Mapping[str, "str | float | None"]):
 
     Reads like a mapping (``labels["funnel_stage"]``) and like an object (``labels.funnel_stage``); the
     keys are each task's name and ``<task>_confidence``. Where a task does not apply to the turn's role
-    the label is ``""`` and the confidence None.
+    the label is ``""`` and the confidence None. Where the model abstains (``min_confidence``) the label is
+    ``""`` too, and the confidence that of the likeliest label.
 
     Parameters
     ----------
@@ -19,6 +21,11 @@ class TurnLabels(Mapping[str, "str | float | None"]):
         Label per task.
     probabilities : mapping of str to mapping
         Per task the calibrated probability of every label; empty where the task does not apply.
+    familiarity : float
+        Share of the turn's words and pairs of neighbouring characters that the model has seen, 0 to 1; low for
+        text foreign to its training, whose labels mean little.
+    alerts : tuple of str
+        Tasks whose alert labels together are likely enough to call somebody (see `Model.alert_thresholds`).
 
     Examples
     --------
@@ -27,18 +34,26 @@ class TurnLabels(Mapping[str, "str | float | None"]):
     ('good', 0.75)
     """
 
-    __slots__ = ("_labels", "probabilities")
+    __slots__ = ("_labels", "alerts", "familiarity", "probabilities")
 
-    def __init__(self, labels: Mapping[str, str], probabilities: Mapping[str, Mapping[str, float]]) -> None:
+    def __init__(
+        self,
+        labels: Mapping[str, str],
+        probabilities: Mapping[str, Mapping[str, float]],
+        familiarity: float = 1.0,
+        alerts: tuple[str, ...] = (),
+    ) -> None:
         self._labels = labels
         self.probabilities = probabilities
+        self.familiarity = familiarity
+        self.alerts = alerts
 
     def __getitem__(self, key: str) -> str | float | None:
         if key in self._labels:
             return self._labels[key]
         task = key.removesuffix("_confidence")
         if task != key and task in self._labels:
-            return self.probabilities[task].get(self._labels[task])
+            return max(self.probabilities[task].values(), default=None)
         raise KeyError(key)
 
     def __getattr__(self, name: str) -> str | float | None:
@@ -49,11 +64,11 @@ class TurnLabels(Mapping[str, "str | float | None"]):
         except KeyError:
             raise AttributeError(f"no task {name!r}; this model labels {list(self._labels)}") from None
 
-    def __getstate__(self) -> tuple[Mapping[str, str], Mapping[str, Mapping[str, float]]]:
-        return self._labels, self.probabilities
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._labels, self.probabilities, self.familiarity, self.alerts
 
-    def __setstate__(self, state: tuple[Mapping[str, str], Mapping[str, Mapping[str, float]]]) -> None:
-        self._labels, self.probabilities = state
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._labels, self.probabilities, self.familiarity, self.alerts = state
 
     def __iter__(self) -> Iterator[str]:
         for task in self._labels:

@@ -39,6 +39,14 @@ class Model:
     info : mapping
         JSON-ready facts about the training, shown by ``funnelnlp info``.
 
+    Attributes
+    ----------
+    min_confidence : float
+        A label less likely than this becomes ``""``, its confidence is kept. 0, the default, never abstains.
+    alert_thresholds : dict of str to (float, tuple of str)
+        Per task with alert labels (see `Task.alert_labels`): from which summed probability of them on a turn is
+        an alert, chosen so that 95 % of alerts were right on registers left out of the training; and the labels.
+
     Examples
     --------
     >>> import funnelnlp
@@ -56,6 +64,12 @@ class Model:
         self.weights = weights
         self.info = dict(info or {})
         self._products: Products | None = None
+        self.min_confidence = 0.0
+        self.alert_thresholds = {
+            task.name: (float(self.info["alert_thresholds"][task.name]), task.alert_labels)
+            for task in tasks
+            if task.name in self.info.get("alert_thresholds", ())
+        }
         ends = np.cumsum([len(task.labels) for task in tasks])
         self.slices = {t.name: slice(int(e) - len(t.labels), int(e)) for t, e in zip(tasks, ends, strict=True)}
         # Task, the only role it applies to, names and place of its labels: what labelling a single turn loops over.
@@ -142,7 +156,8 @@ class Model:
         if label is not None and chosen.canonical(label) is None:
             raise FunnelError(f"task {task!r} has no label {label!r}; it has {list(chosen.label_names)}")
         given = self.label(parsed)[-1]
-        label = str(given[task]) if label is None else str(chosen.canonical(label))
+        odds = given.probabilities[task]
+        label = max(odds, key=odds.__getitem__) if label is None else str(chosen.canonical(label))
         column = self.slices[task].start + chosen.label_names.index(label)
         layout = self._lay_out_one([role for role, _ in parsed])
         last = len(parsed) - 1
@@ -204,21 +219,26 @@ class Model:
         texts : sequence of str, length n
         layout : Layout
         """
+        return self._scores(texts, layout)[0]
+
+    def _scores(self, texts: Sequence[str], layout: Layout) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the scores and the familiarity of every turn."""
         n, k = len(texts), len(self.weights.bias)
         result = np.empty((n, k), dtype=np.float32)
         # The last row is what row -1, "nobody spoke before", points at.
         same, other = np.zeros((2, n + 1, k), dtype=np.float32)
         lengths = np.empty(n, dtype=np.int64)
+        known = np.empty(n, dtype=np.float32)
         for start in range(0, n, _CHUNK):
             part = slice(start, min(n, start + _CHUNK))
             encoded = self.encoder.encode(texts[part])
-            lengths[part] = encoded.lengths
+            lengths[part], known[part] = encoded.lengths, encoded.known
             result[part], memory = self.products.many(encoded)
             same[part], other[part] = memory[:, :k], memory[:, k:]
         result += np.take(same, layout.same, axis=0, mode="wrap")
         result += np.take(other, layout.other, axis=0, mode="wrap")
         result += self.products.places(layout, lengths)
-        return result
+        return result, known
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn scores of shape (n, k) into calibrated probabilities, summing to 1 within each task."""
@@ -247,7 +267,8 @@ class Model:
         -------
         pandas.DataFrame
             The same rows, order, index and columns, followed by each task's label and
-            ``<task>_confidence``. An input column of a task's name is kept as ``<task>_given``.
+            ``<task>_confidence``, ``<task>_alert`` (True or False, for tasks in ``alert_thresholds``) and
+            ``familiarity`` (see `TurnLabels`). An input column of such a name is kept as ``<name>_given``.
 
         Raises
         ------
@@ -257,19 +278,30 @@ class Model:
         """
         texts, roles, conversation, order = frame_columns(frame)
         layout = lay_out(conversation, roles, order)
-        probabilities = self.probabilities(self.scores(texts, layout))
+        scores, familiarity = self._scores(texts, layout)
+        probabilities = self.probabilities(scores)
         labels: dict[str, NDArray[Any]] = {}
         for task in self.tasks:
             block = probabilities[:, self.slices[task.name]]
             best = block.argmax(axis=1)
             confidence = block[np.arange(len(block)), best].astype(np.float64)
+            if self.min_confidence:
+                best[confidence < self.min_confidence] = len(task.labels)
+            silent = np.zeros(len(block), dtype=bool)
             if task.role is not None:
                 silent = (roles != role_code(task.role)) & (roles != UNKNOWN_ROLE)
                 best[silent] = len(task.labels)
                 confidence[silent] = np.nan
             labels[task.name] = self._label_arrays[task.name][best]
             labels[f"{task.name}_confidence"] = confidence
-        chinese = {title: name for task in self.tasks for name, title in task.columns_in_chinese().items()}
+            if task.name in self.alert_thresholds:
+                threshold, risky = self.alert_thresholds[task.name]
+                odds = block[:, [task.label_names.index(label) for label in risky]].sum(axis=1)
+                labels[f"{task.name}_alert"] = (odds >= threshold) & ~silent
+        labels["familiarity"] = familiarity.astype(np.float64)
+        chinese = {"熟悉度": "familiarity"} | {
+            title: name for task in self.tasks for name, title in task.columns_in_chinese().items()
+        }
         return with_labels(frame, labels, chinese)
 
     def save(self, folder: Any) -> None:

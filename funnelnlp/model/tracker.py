@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple
 from math import exp
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +63,7 @@ class TurnTracker:
     def state(self) -> dict[str, Any]:
         """Return all that the next turns depend on, JSON-ready; it holds numbers only, no text."""
         return {
-            "last": None if self._last is None else list(astuple(self._last)),
+            "last": None if self._last is None else list(self._last),
             "memory": {str(role): row.tolist() for role, row in self._memory.items()},
             "before_run": None if self._before_run is None else self._before_run.tolist(),
         }
@@ -111,9 +110,9 @@ class TurnTracker:
         scores += products.place(position, turn.length)
         self._memory[code] = memory
         self._last = position
-        return self._labels((scores / model.weights.temperature).tolist(), role)
+        return self._labels((scores / model.weights.temperature).tolist(), role, turn.known)
 
-    def _labels(self, scaled: list[float], role: str | None) -> TurnLabels:
+    def _labels(self, scaled: list[float], role: str | None, familiarity: float) -> TurnLabels:
         labels: dict[str, str] = {}
         probabilities: dict[str, dict[str, float]] = {}
         for task, only, names, part in self._model.outputs:
@@ -124,6 +123,11 @@ class TurnTracker:
             top = max(block)
             odds = [exp(value - top) for value in block]
             total = sum(odds)
-            labels[task] = names[block.index(top)]
+            labels[task] = names[block.index(top)] if 1 / total >= self._model.min_confidence else ""
             probabilities[task] = dict(zip(names, [odd / total for odd in odds], strict=True))
-        return TurnLabels(labels, probabilities)
+        alerts = tuple(
+            task
+            for task, (threshold, risky) in self._model.alert_thresholds.items()
+            if sum(probabilities[task].get(label, 0.0) for label in risky) >= threshold
+        )
+        return TurnLabels(labels, probabilities, familiarity, alerts)

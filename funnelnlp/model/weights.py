@@ -12,9 +12,6 @@ from funnelnlp.features.structure import LENGTH_FEATURES, PLACE_FEATURES, kinds,
 
 Floats = NDArray[np.float32]
 
-# Rows summed at once: what they gather fits the second-level cache.
-_BLOCK = 256
-
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -66,8 +63,9 @@ class Products:
         self._own = np.empty((encoder.n_features, k + 1), dtype=np.float32)
         np.multiply(weights.own, weight, out=self._own[:, :k])
         self._own[:, k:] = weight * weight
+        self._memory = weights.memory * weight[: encoder.n_context]
         # Words and cues also count in later turns: one row holds both, so that it is gathered once.
-        self._lasting = np.concatenate([self._own[: encoder.n_context], weights.memory * weight[: encoder.n_context]], axis=1)
+        self._lasting = np.concatenate([self._own[: encoder.n_context], self._memory], axis=1)
         self._place = weights.structure[PLACE_FEATURES].sum(axis=1) + weights.bias
         self._length = weights.structure[LENGTH_FEATURES].sum(axis=1)
 
@@ -81,9 +79,9 @@ class Products:
         k = self.k
         words = _sums(self._lasting, encoded.words)
         said = words[:, : k + 1]
-        _add_sums(said, self._own, encoded.pairs)
+        said += _sums(self._own, encoded.pairs)
         words *= _inverse_root(said[:, k:])
-        _add_sums(words, self._lasting, encoded.cues)
+        words += _sums(self._lasting, encoded.cues)
         drawn = _sums(self._own, encoded.chars)
         drawn *= _inverse_root(drawn[:, k:])
         said += drawn
@@ -92,19 +90,23 @@ class Products:
     def one(self, turn: EncodedTurn) -> tuple[Floats, Floats]:
         """Return the same of one turn, shapes (k,) and (2 * k,)."""
         k = self.k
-        lasting = np.zeros(3 * k + 1, dtype=np.float32)
-        own, memory = lasting[:k], lasting[k + 1 :]
-        if turn.words:
-            lasting += self._lasting.take(turn.words, axis=0).sum(axis=0)
-        if turn.pairs:
-            lasting[: k + 1] += self._own.take(turn.pairs, axis=0).sum(axis=0)
-        if turn.words:
-            lasting *= lasting[k] ** -0.5
-        if turn.cues:
-            lasting += self._lasting.take(turn.cues, axis=0).sum(axis=0)
-        if turn.chars:
-            drawn = self._own.take(turn.chars, axis=0).sum(axis=0)
+        words, chars, cues = [*turn.words, *turn.pairs], turn.chars, turn.cues
+        rows = self._own.take([*words, *chars, *cues], axis=0)
+        own = np.zeros(k, dtype=np.float32)
+        memory = np.zeros(2 * k, dtype=np.float32)
+        end = len(words)
+        if words:
+            said = np.add.reduce(rows[:end])
+            scale = said[k] ** -0.5
+            own += said[:k] * scale
+            if turn.words:
+                memory += np.add.reduce(self._memory.take(turn.words, axis=0)) * scale
+        if chars:
+            drawn = np.add.reduce(rows[end : end + len(chars)])
             own += drawn[:k] * drawn[k] ** -0.5
+        if cues:
+            own += np.add.reduce(rows[end + len(chars) :])[:k]
+            memory += np.add.reduce(self._memory.take(cues, axis=0))
         return own, memory
 
     def places(self, layout: Layout, lengths: NDArray[np.int64]) -> Floats:
@@ -126,18 +128,10 @@ def _inverse_root(squares: Floats) -> Floats:
 
 
 def _sums(table: Floats, rows: Ragged) -> Floats:
-    result = np.zeros((len(rows.indptr) - 1, table.shape[1]), dtype=np.float32)
-    _add_sums(result, table, rows)
+    """Return for every row the sum of the table's rows of its features."""
+    # Only whoever labels in bulk has to load it; single turns do without.
+    from scipy.sparse import csr_matrix
+
+    ones = np.ones(len(rows.ids), dtype=np.float32)
+    result: Floats = csr_matrix((ones, rows.ids, rows.indptr), shape=(len(rows.indptr) - 1, len(table))) @ table
     return result
-
-
-def _add_sums(result: Floats, table: Floats, rows: Ragged) -> None:
-    """Add to every row the table's rows of its features."""
-    indptr = rows.indptr
-    for start in range(0, len(result), _BLOCK):
-        bounds = indptr[start : start + _BLOCK + 1]
-        filled = np.flatnonzero(np.diff(bounds))
-        if len(filled):
-            # The numbers are in range; saying so spares the check of each.
-            gathered = np.take(table, rows.ids[bounds[0] : bounds[-1]], axis=0, mode="clip")
-            result[start + filled] += np.add.reduceat(gathered, bounds[filled] - bounds[0], axis=0)

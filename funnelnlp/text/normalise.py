@@ -127,6 +127,14 @@ def _trim(line: str) -> str:
     return line.strip(_EDGES).rstrip(_EDGES + "。")
 
 
+@cache
+def _special() -> re.Pattern[str]:
+    """Return what `_clean` has something to do for, besides commas and edges."""
+    pauses = _PAUSES + "、;"
+    beside = rf"[{SIGNS}][ ,、]?[{SIGNS}]|[{pauses}][{pauses}]"
+    return re.compile(rf"^[{_FILLED}]|{ANY_DATA.pattern}|…|{beside}|({_DRAWN_OUT_CLASS})\1\1")
+
+
 _HARD, _DATA, _SIGN, _SPACE, _DRAWN, _EDGE, _FILLER = (np.uint8(1 << bit) for bit in range(7))
 
 
@@ -195,7 +203,10 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     beside[:-1] |= np.where(same[:-1] & same[1:], kinds[:-2] & _DRAWN, 0).astype(np.uint8)
     special = kinds & (_HARD | _DATA)
     special[:-1] |= beside
-    special = np.bitwise_or.reduceat(special, starts) | (kinds[starts] & _FILLER)
+    filled = kinds[starts] & _FILLER
+    for length in (1, 2, 3):  # of a filler, before the pause that ends it
+        special[starts] |= np.where(kinds[np.minimum(starts + length, len(kinds) - 1)] & _SPACE, filled, 0).astype(np.uint8)
+    special = np.bitwise_or.reduceat(special, starts)
     text = _standard(folded.tobytes().decode("utf-16-le"), _SLIPS)
     lines, uncommon = _commas(text).split("\n")[:-1], text.split("\n")
     edges = (kinds[starts] | kinds[np.maximum(ends - 1, 0)]) & _EDGE
@@ -231,4 +242,5 @@ def normalise(text: str) -> str:
     >>> normalise("請問  訂單什麼時候到？") == normalise("请问 订单什么时候到?")
     True
     """
-    return normalise_all([text])[0]
+    (folded,) = _fold([text if text.isprintable() else _INVISIBLE.sub(" ", text)])
+    return _clean([folded])[0] if _special().search(folded) else _trim(_commas(folded))

@@ -129,4 +129,4 @@ class Tokeniser:
 
     def cut(self, text: str) -> list[str]:
         """Return the words of one normalised turn."""
-        return self.cut_all([text])[0]
+        return [token for token in self.raw([text]) if token != " "]

@@ -24,6 +24,8 @@ from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task, unique_tasks
 from funnelnlp.text import Lexicons, read_lexicons
 from funnelnlp.training.labelled import Ints, check_tasks
+from funnelnlp.training.measures import alert_threshold
+from funnelnlp.training.noise import noisy_copies
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +48,9 @@ class TrainingSettings:
     alone : int
         Every so-many-th turn is learnt a second time without its role and context, so that a bare text is
         understood too; 0 for none.
+    noise : float
+        Share of the conversations that are learnt a second time as hasty typing or speech recognition would have left
+        them (`funnelnlp.training.noise`); 0 for none.
     tolerance : float
         Largest gradient at which a regression counts as fitted.
     folds : int
@@ -58,6 +63,7 @@ class TrainingSettings:
     context_weight: float = 0.5
     structure_weight: float = 0.3
     alone: int = 12
+    noise: float = 0.5
     tolerance: float = 1e-4
     folds: int = 5
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -124,12 +130,20 @@ def fit_model(
     layout = lay_out(conversation, roles, order)
     encoder = TurnEncoder.fit(texts, lexicons, settings.encoder)
     matrix = design_matrix(encoder.encode(texts), layout, encoder, settings)
+    copies = [np.arange(len(texts))]
     if settings.alone:
         picked = np.arange(0, len(texts), settings.alone)
         unknown = lay_out(picked, np.full(len(picked), UNKNOWN_ROLE))
         bare = design_matrix(encoder.encode([texts[i] for i in picked]), unknown, encoder, settings)
         matrix = sparse.vstack([matrix, bare], format="csr")
-        numbers = [np.concatenate([y, y[picked]]) for y in numbers]
+        copies.append(picked)
+    if settings.noise:
+        picked, noisy_texts = noisy_copies(texts, layout, settings.noise)
+        again = lay_out(conversation[picked], roles[picked], None if order is None else order[picked])
+        matrix = sparse.vstack([matrix, design_matrix(encoder.encode(noisy_texts), again, encoder, settings)], format="csr")
+        copies.append(picked)
+    copied = np.concatenate(copies)
+    numbers = [y[copied] for y in numbers]
     fitted = [_fit_task(matrix, y, len(task.labels), settings) for task, y in zip(tasks, numbers, strict=True)]
     stacked = np.concatenate([coefficients for coefficients, _ in fitted]).T
     own_end, memory_end = encoder.n_features, encoder.n_features + 2 * encoder.n_context
@@ -286,6 +300,14 @@ def best_temperature(scores: NDArray[np.floating[Any]], numbers: Ints) -> float:
     return float(np.exp(optimize.minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
 
 
+def _alert_threshold(scaled: NDArray[np.float32], numbers: Ints, task: Task) -> float | None:
+    """Return the summed probability of the alert labels from which alerts reach the precision of `alert_figures`."""
+    risky = [task.label_names.index(label) for label in task.alert_labels]
+    known = numbers >= 0
+    probability = special.softmax(scaled[known].astype(np.float64), axis=1)[:, risky].sum(axis=1)
+    return alert_threshold(np.isin(numbers[known], risky), probability)
+
+
 def bundled_lexicons() -> Lexicons:
     """Return the lexicons that come with the library."""
     return read_lexicons(bundled("data/lexicons"))
@@ -347,15 +369,17 @@ def train(
     n_conversations = int(conversation_codes(frame).max()) + 1
     calibrated = 2 <= settings.folds <= n_conversations and _enough(numbers, frame, settings.folds)
     temperature = np.ones_like(model.weights.temperature)
+    alerts: dict[str, float] = {}
     if calibrated:
         scores = out_of_fold(frame, tasks, settings=settings, groups=groups, lexicons=lexicons, n_jobs=n_jobs)
         for task, y in zip(tasks, numbers, strict=True):
             part = model.slices[task.name]
             temperature[part] = best_temperature(scores[:, part], y)
-    model.weights = replace(model.weights, temperature=temperature)
+            if task.alert_labels and (threshold := _alert_threshold(scores[:, part] / temperature[part], y, task)):
+                alerts[task.name] = threshold
     from funnelnlp import __version__
 
-    model.info = {
+    info = {
         "funnelnlp": __version__,
         "conversations": n_conversations,
         "turns": len(frame),
@@ -365,8 +389,9 @@ def train(
         },
         "settings": {k: v for k, v in asdict(settings).items() if k != "encoder"},
         "calibrated": calibrated,
+        "alert_thresholds": alerts,
     }
-    return model
+    return Model(model.tasks, model.encoder, replace(model.weights, temperature=temperature), info)
 
 
 def _enough(numbers: Sequence[Ints], frame: pd.DataFrame, folds: int) -> bool:

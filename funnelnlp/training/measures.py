@@ -160,25 +160,14 @@ def alert_figures(event: Bools, probability: Floats, conversation: Ints, *, seed
     result: dict[str, Any] = {"turns": int(event.sum()), **dict.fromkeys(_ALERT_FIGURES)}
     if not event.any():
         return result
-    order = np.argsort(-probability, kind="stable")
-    event, probability = event[order], probability[order]
+    event, probability, order, ends = _by_probability(event, probability)
     units, unit = np.unique(conversation[order], return_inverse=True)
-    # A threshold takes turns of equal probability together.
-    ends = np.flatnonzero(np.append(np.diff(probability) != 0, True))
-
-    def curve(weight: Ints) -> tuple[float, Floats]:
-        """Return the average precision, and the recall at every threshold of the wanted precision (0 elsewhere)."""
-        hits, alerts = np.cumsum(weight * event)[ends], np.cumsum(weight)[ends]
-        recall = hits / hits[-1] if hits[-1] else np.full(len(ends), np.nan)
-        precision = hits / np.maximum(alerts, 1)
-        average = float((np.diff(recall, prepend=0) * precision).sum())
-        return average, np.where(precision >= _ALERT_PRECISION, recall, 0 * recall)
 
     def summary(weight: Ints) -> tuple[float, float]:
-        average, reached = curve(weight)
+        average, reached = _alert_curve(event, ends, weight)
         return average, float(reached.max())
 
-    average, reached = curve(np.ones(len(event), dtype=np.int64))
+    average, reached = _alert_curve(event, ends, np.ones(len(event), dtype=np.int64))
     best = int(reached.argmax())
     spread = np.array([summary(drawn[unit]) for drawn in _resamples(len(units), seed)])
     result |= {"average_precision": average, "average_precision_interval": interval(spread[:, 0])}
@@ -187,3 +176,39 @@ def alert_figures(event: Bools, probability: Floats, conversation: Ints, *, seed
         result["recall_at_95_precision_interval"] = interval(spread[:, 1])
         result["threshold"] = float(probability[ends[best]])
     return result
+
+
+def alert_threshold(event: Bools, probability: Floats) -> float | None:
+    """Return the probability from which 95 % of alerts are right and most events are found; None if there is none.
+
+    Parameters
+    ----------
+    event : ndarray of bool, shape (n,)
+    probability : ndarray of float64, shape (n,)
+
+    Examples
+    --------
+    >>> alert_threshold(np.array([True, True, False, True]), np.array([0.9, 0.8, 0.7, 0.6]))
+    0.8
+    """
+    event, probability, _, ends = _by_probability(event, probability)
+    _, reached = _alert_curve(event, ends, np.ones(len(event), dtype=np.int64))
+    best = int(reached.argmax()) if len(reached) else 0
+    return float(probability[ends[best]]) if len(reached) and reached[best] > 0 else None
+
+
+def _by_probability(event: Bools, probability: Floats) -> tuple[Bools, Floats, Ints, Ints]:
+    """Return events and probabilities, likeliest first, the order that makes them so, and the last turn of each threshold."""
+    order = np.argsort(-probability, kind="stable")
+    event, probability = event[order], probability[order]
+    # A threshold takes turns of equal probability together.
+    return event, probability, order, np.flatnonzero(np.append(np.diff(probability) != 0, len(probability) > 0))
+
+
+def _alert_curve(event: Bools, ends: Ints, weight: Ints) -> tuple[float, Floats]:
+    """Return the average precision, and the recall at every threshold of the wanted precision (0 elsewhere)."""
+    hits, alerts = np.cumsum(weight * event)[ends], np.cumsum(weight)[ends]
+    recall = hits / hits[-1] if len(hits) and hits[-1] else np.full(len(ends), np.nan)
+    precision = hits / np.maximum(alerts, 1)
+    average = float((np.diff(recall, prepend=0) * precision).sum())
+    return average, np.where(precision >= _ALERT_PRECISION, recall, 0 * recall)

@@ -36,6 +36,7 @@ CHINESE_COLUMNS = {
     "role": "角色",
     "text": "内容",
     **{name: title for task in BUILTIN_TASKS for name, title in task.columns_in_chinese().items()},
+    "familiarity": "熟悉度",
     **{f"{task.name}_confidence_given": f"{task.title}置信度原值" for task in BUILTIN_TASKS},
     **{f"{task.name}_given": f"{task.title}原标注" for task in BUILTIN_TASKS},
 }
