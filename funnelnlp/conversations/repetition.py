@@ -56,7 +56,7 @@ _DEMANDS = {
     phrase: kind
     for kind, phrases in {
         "refund": "退钱 退款 还钱 退我 全退 退费 退货 退押金 退给我 退一赔",
-        "exchange": "换新 换货 换一台 换一个 换机",
+        "exchange": "给我换 换货 换一台 换一个 换机",
         "dispatch": "发货 补发",
         "apology": "道歉 赔礼",
         "cancel": "撤销 解约 销户 注销 退订 销卡",
