@@ -169,16 +169,25 @@ def resolution(d: Dialogue) -> str:
         return "未解决"
     last = d.customer_turns[-1]
     settled = d.saying(d.customer_turns, "<settled>")
-    plans = [turn for turn in d.agent_turns if d.stages[turn] in ("解决", "确认") and not d.says(turn, "<conditional>")]
-    work = d.saying(plans, "<ahead>")
-    promised = work if settled else sorted({*work, *d.saying(plans, "<ahead_contact>")})
-    pending = [turn for turn in promised if not any(done > turn for done in settled)]
-    rejected = d.severity(last) > 0 and d.says(last, "<rejecting>")
+    pending = [turn for turn in promises(d, contact=not settled) if not any(done > turn for done in settled)]
+    rejected = bool(d.discontent) and d.says(last, "<rejecting>")
     if (rejected or d.severity(last) == 2) and not any(turn > last for turn in pending):
         return "未解决"
     if pending:
         return "待跟进"
-    return "未解决" if d.discontent and not settled else "已解决"
+    return "未解决" if d.severity(last) and not settled else "已解决"
+
+
+def promises(d: Dialogue, contact: bool) -> list[int]:
+    """Return the agent's turns that promise what is still to be done; with ``contact`` also a mere message or call."""
+    patterns = ("<ahead>", "<ahead_contact>") if contact else ("<ahead>",)
+    return [
+        turn
+        for turn in d.saying(d.agent_turns, *patterns)
+        if d.stages[turn] in ("解决", "确认")
+        and not d.says(turn, "<conditional>")
+        and (not d.says(turn, "<done_now>") or d.says(turn, "<surely_ahead>"))
+    ]
 
 
 def presale(d: Dialogue) -> bool:
@@ -189,12 +198,15 @@ def presale(d: Dialogue) -> bool:
 
 def complaint_level(d: Dialogue) -> str:
     """Return L1 to L4."""
-    before_purchase = presale(d) and not d.discontent
-    if d.peak >= 2 or (not before_purchase and d.saying(d.customer_turns, "<threat>", "<safety>")):
-        return "L4"
+    before_purchase = presale(d)
     faults = [] if before_purchase else d.saying(d.customer_turns, "<failure_product>", "<failure_service>")
+    threats = [] if before_purchase else d.saying(d.customer_turns, "<threat>")
+    # An insurer hears of accidents that are not its own.
+    unsafe = [] if before_purchase or d.saying(d.customer_turns, "<claim>") else d.saying(d.customer_turns, "<safety>")
+    if d.peak >= 2 or threats or unsafe:
+        return "L4"
     taken_on = d.saying(d.agent_turns, "<strong_measure>", "<responsibility>", "<apology>")
-    if d.discontent or (faults and taken_on and not d.saying(d.agent_turns, "<no_fault>")):
+    if (d.discontent and not before_purchase) or (faults and taken_on and not d.saying(d.agent_turns, "<no_fault>")):
         return "L3"
     probing = sum(d.spins[turn] != "无" for turn in d.agent_turns)
     asked = sum(d.questions[turn] != "非提问" for turn in d.customer_turns)
@@ -226,12 +238,14 @@ def steps(d: Dialogue) -> dict[str, Step]:
     turns = [turn for turn in d.agent_turns if turn > start]
     checks: dict[str, Callable[[int], bool]] = {
         "accept": lambda t: d.says(t, "<acceptance>", "<own_fault>"),
-        "clarify": lambda t: d.spins[t] != "无" or d.says(t, "<restate>", "<lookup>"),
+        "clarify": lambda t: d.spins[t] != "无" or d.says(t, "<restate>", "<lookup>", "<asks_fact>"),
         "responsibility": lambda t: (
             d.says(t, "<responsibility>") or (d.says(t, "<apology>") and not d.says(t, "<refusing_apology>"))
         ),
         "plan": lambda t: (
-            d.says(t, "<strong_measure>", "<instruction>") and d.stages[t] in ("解决", "确认") and not d.says(t, "<procedure>")
+            d.says(t, "<strong_measure>", "<instruction>", "<undertaking>", "<done_now>")
+            and d.stages[t] in ("解决", "确认")
+            and not d.says(t, "<procedure>")
         ),
         "followup": lambda t: follows_up(d, t) and d.says(t, "<moment>", "<now>", "<person>"),
         "repair": lambda t: d.says(t, "<repair>"),

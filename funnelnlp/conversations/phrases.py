@@ -19,7 +19,9 @@ Span = tuple[int, int]
 
 # "<time>" in a pattern stands for any of the phrases of that name; "(?P<name>…)" is left alone.
 _SPLICE = re.compile(r"(?<!\?P)<([a-z_]+)>")
-_FOLDED = {"\n": " ", "\r": " ", "、": ",", "。": ".", "“": '"', "”": '"', "妳": "你", "祢": "你"}
+# What Cantonese writes with characters of its own stands for these, one for one.
+_CANTONESE = dict(zip("係哋唔俾畀喺嘅咗嚟睇冇㗎佢咁嗰嘢啲搵嗌", "是们不给给在的了来看没的他这那事些找叫", strict=True))
+_FOLDED = _CANTONESE | {"\n": " ", "\r": " ", "、": ",", "。": ".", "“": '"', "”": '"', "妳": "你", "祢": "你"}
 
 
 def fold_all(texts: Sequence[str]) -> list[str]:
