@@ -168,14 +168,20 @@ def resolution(d: Dialogue) -> str:
     if not solving or not d.customer_turns:
         return "未解决"
     last = d.customer_turns[-1]
+    mood = d.severity(last)
     settled = d.saying(d.customer_turns, "<settled>")
     pending = [turn for turn in promises(d, contact=not settled) if not any(done > turn for done in settled)]
-    rejected = bool(d.discontent) and d.says(last, "<rejecting>")
-    if (rejected or d.severity(last) == 2) and not any(turn > last for turn in pending):
+    done = d.saying(d.agent_turns, "<done_now>")
+    answered = any(turn > last for turn in [*pending, *done])
+    rejects = mood > 0 and d.says(last, "<rejecting>")
+    if not answered and (rejects or (mood == 2 and not settled)):
         return "未解决"
-    if pending:
+    # The customer's last word is about a plan, and nobody has reported since that it was carried out.
+    sent_off = d.says(d.agent_turns[-1], "<procedure>")
+    agreed = d.stages[last] == "确认" and not answered and not sent_off and not presale(d)
+    if pending or agreed:
         return "待跟进"
-    return "未解决" if d.severity(last) and not settled else "已解决"
+    return "未解决" if mood and not settled and not done else "已解决"
 
 
 def promises(d: Dialogue, contact: bool) -> list[int]:
@@ -220,9 +226,17 @@ def feedback_dimension(d: Dialogue) -> str:
     if presale(d) and not d.discontent:
         return "无"
     need = need_turn(d)
-    names = {"服务流程": "<failure_service>", "产品功能": "<failure_product>", "人员态度": "<attitude>", "竞品对比": "<rival>"}
     weights = {turn: 4 if turn == need else 2 if d.severity(turn) else 1 for turn in d.customer_turns}
-    counts = {name: sum(weights[turn] for turn in d.saying(d.customer_turns, phrases)) for name, phrases in names.items()}
+
+    def weight(*phrases: str) -> int:
+        return sum(weights[turn] for turn in d.saying(d.customer_turns, *phrases))
+
+    counts = {
+        "服务流程": weight("<failure_service>"),
+        "产品功能": weight("<failure_product>") or weight("<product_topic>"),
+        "人员态度": weight("<attitude>"),
+        "竞品对比": weight("<rival>"),
+    }
     top = max(counts, key=lambda name: counts[name])
     if counts[top]:
         return top
