@@ -312,7 +312,22 @@ def test_filters_sorting_and_search_agree_with_the_analysis(browser: Browser, re
     browser.all("#search")[0].send_keys("没有这样的话")
     time.sleep(0.3)
     assert browser.text("#rows") == ""
+    browser.all("#search")[0].clear()
+    one = summaries["conversation_id"].iloc[0]
+    browser.all("#search")[0].send_keys(one)
+    time.sleep(0.3)
+    assert [int(n) for n in re.findall(r"\d+", browser.text("#count"))] == [1, len(summaries)]
     assert browser.problems() == []
+
+
+def test_a_click_on_a_chart_filters(browser: Browser, report: Path, analysis: Analysis) -> None:
+    clicks = {"rule": (1, "{dataIndex: 0}"), "emotion_peak": (2, "{dataType: 'node', name: 'peak:平静'}")}
+    for name, (place, event) in clicks.items():
+        browser.open(report)
+        browser.js(f"echarts.getInstanceByDom(document.querySelectorAll('.chart')[{place}]).trigger('click', {event})")
+        chosen = browser.js("return document.getElementById(arguments[0]).value", f"filter-{name}")
+        hit = analysis.hits.loc[analysis.hits["rule"] == chosen, "conversation_id"].nunique()
+        assert browser.found() == (hit or (analysis.summaries["emotion_peak"] == "平静").sum()) > 0
 
 
 def test_evidence_is_marked_and_explained(browser: Browser, report: Path, analysis: Analysis) -> None:

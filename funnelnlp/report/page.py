@@ -90,9 +90,9 @@ def check_target(path: Path) -> None:
 def render(data: dict[str, Any]) -> str:
     """Return the page with this data in it."""
     room = files("funnelnlp.report")
-    script = "\n".join(room.joinpath("page", name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    script = "\n".join(room.joinpath("static", name).read_text(encoding="utf-8") for name in _SCRIPTS)
     parts = {
-        "style": room.joinpath("page", "page.css").read_text(encoding="utf-8"),
+        "style": room.joinpath("static", "page.css").read_text(encoding="utf-8"),
         "charts": room.joinpath("vendor", "echarts.min.js").read_text(encoding="utf-8"),
         "script": f'"use strict";\n(() => {{\n{script}\n}})();',
         # Inside a script element only "<" can end the data early.
@@ -105,7 +105,7 @@ def render(data: dict[str, Any]) -> str:
         f"default-src 'none'; script-src {scripts}; style-src '{_digest(parts['style'])}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    template = room.joinpath("page", "template.html").read_text(encoding="utf-8")
+    template = room.joinpath("static", "template.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 

@@ -124,7 +124,7 @@ function facts(i) {
     ["f_skipped", (get("skipped") || "").split(/[>、,]/).filter(Boolean).map(value).join(", ")],
     get("fell_back") && ["f_fall_backs", word("times", get("fall_backs"))]);
   group("g_need",
-    get("need_turn") >= 0 && ["f_need", make("q", {}, get("need_text")), " ", link(get("need_turn"))],
+    get("need_turn") >= 0 && ["f_need", make("q", { class: "need" }, get("need_text")), " ", link(get("need_turn"))],
     ["f_implicit", get("implicit_need_probed") ? (get("implicit_need_turn") >= 0 ? link(get("implicit_need_turn")) : word("yes")) : word("no")]);
   group("g_emotion",
     get("emotion_peak") && ["f_emotions", ["emotion_start", "emotion_peak", "emotion_end"].map((name, k) => [k ? " → " : "", make("span", { class: "chip phase", "data-label": PHASES.indexOf(get(name)) }, value(get(name)))])],

@@ -159,7 +159,7 @@ const WORDS = {
   step_repair: ["关系修复", "Repair relation"],
 
   k_search: ["搜索", "Search"],
-  k_move: ["上一段、下一段会话", "Previous, next conversation"],
+  k_move: ["下一段、上一段会话", "Next, previous conversation"],
   k_read: ["进入阅读", "Read the conversation"],
   k_hits: ["下一条、上一条命中", "Next, previous hit"],
   k_back: ["返回列表，再按回到概览", "Back to the list, then to the overview"],
@@ -212,8 +212,8 @@ const definitionOf = (rule) => (state.english && DEFINITIONS[rule.id]) || rule.d
 
 /** Return a sentence of the page, with `{0}`, `{1}` … filled in. */
 function word(key, ...parts) {
-  const text = WORDS[key][state.english ? 1 : 0];
-  if (String(parts[0]) === "1") return text.replace(/\{0\} (\w+)s\b/, "1 $1").replace("{0}", "1");
+  let text = WORDS[key][state.english ? 1 : 0];
+  if (String(parts[0]) === "1") text = text.replace(/\{0\} (\w+)s\b/, "{0} $1");
   return text.replace(/\{(\d)\}/g, (_, i) => parts[Number(i)]);
 }
 

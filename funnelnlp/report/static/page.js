@@ -1,7 +1,7 @@
 /* What holds it together: language, theme, the two views, keys, printing. */
 
 const wide = () => matchMedia("(min-width: 900px)").matches;
-const KEYS = [["/", "k_search"], ["J K ↑ ↓", "k_move"], ["Enter", "k_read"], ["N P", "k_hits"], ["Esc", "k_back"], ["O", "k_overview"], ["D", "k_theme"], ["L", "k_language"], ["?", "k_help"]];
+const KEYS = [["/", "k_search"], ["J K ↓ ↑", "k_move"], ["Enter", "k_read"], ["N P", "k_hits"], ["Esc", "k_back"], ["O", "k_overview"], ["D", "k_theme"], ["L", "k_language"], ["?", "k_help"]];
 let shownView = "overview";
 
 function show(name) {
