@@ -1,4 +1,4 @@
-# `make run` labels the bundled chat log, `make test` checks everything; both set up what they need.
+# `make run` labels the bundled chat log and reports on it, `make test` checks everything; both set up what they need.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,6 +15,9 @@ $(READY): pyproject.toml
 run: $(READY)
 	@mkdir -p out
 	$(BIN)/funnelnlp score data/samples/chats.csv -o out/chats.labelled.csv --show 40
+	@echo
+	@echo 'Open this page in a browser:'
+	@$(BIN)/funnelnlp report data/samples/chats.csv -o out/report.html
 
 test: $(READY) lint types
 	$(BIN)/python -m pytest
