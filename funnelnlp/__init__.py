@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from funnelnlp.errors import FunnelError, ModelError, TaxonomyError, TranscriptError
-from funnelnlp.model import Contribution, Explanation, Model, TurnLabels, TurnTracker
+from funnelnlp.model import Contribution, Explanation, Model, TurnLabels
 from funnelnlp.model import load as _load_folder
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Label, Task, load_tasks
 
 if TYPE_CHECKING:
     from funnelnlp.batch import TurnScorer
+    from funnelnlp.conversations import Tracker, analyse
     from funnelnlp.training import FunnelClassifier, evaluate, train
     from funnelnlp.transcripts import read_transcripts, write_transcripts
 
@@ -31,10 +32,11 @@ __all__ = [
     "ModelError",
     "Task",
     "TaxonomyError",
+    "Tracker",
     "TranscriptError",
     "TurnLabels",
     "TurnScorer",
-    "TurnTracker",
+    "analyse",
     "evaluate",
     "load",
     "load_tasks",
@@ -48,7 +50,9 @@ __version__ = "0.1.0"
 # These need pandas or scikit-learn, which a service that only labels turns should not have to load.
 _ON_DEMAND = {
     "FunnelClassifier": "funnelnlp.training",
+    "Tracker": "funnelnlp.conversations",
     "TurnScorer": "funnelnlp.batch",
+    "analyse": "funnelnlp.conversations",
     "evaluate": "funnelnlp.training",
     "read_transcripts": "funnelnlp.transcripts",
     "train": "funnelnlp.training",

@@ -11,7 +11,6 @@ from funnelnlp.conversations.advice import Advice, advise
 from funnelnlp.conversations.events import EVENT_KINDS, Event, EventDetector
 from funnelnlp.errors import TranscriptError
 from funnelnlp.taxonomy import AGENT, CUSTOMER, EMOTION_PHASE, FUNNEL_STAGE, canonical_role
-from funnelnlp.text import normalise
 
 if TYPE_CHECKING:
     from funnelnlp.model import Model, TurnLabels
@@ -164,7 +163,7 @@ class Tracker:
         stage = str(labels.get("funnel_stage", ""))
         question = str(labels.get("question_type", ""))
         phase = str(labels.get("emotion_phase", ""))
-        events = self._detector.add(role, normalise(text), stage, question, phase, seconds)
+        events = self._detector.add(role, self._labeller.text, stage, question, phase, seconds)
         if _DEPTH.get(stage, -1) > _DEPTH.get(self._furthest, -1):
             self._furthest = stage
         if role == CUSTOMER and phase in _LEVEL:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,8 @@ def role_code(role: str | None) -> int:
     return UNKNOWN_ROLE if role is None else ROLES.index(role)
 
 
-class Position(NamedTuple):
+@dataclass(slots=True)
+class Position:
     """Place of one turn: number of turns before it, length of the run of its speaker, whether others spoke."""
 
     role: int

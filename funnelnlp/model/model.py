@@ -22,6 +22,8 @@ from funnelnlp.taxonomy import Task
 if TYPE_CHECKING:
     import pandas as pd
 
+    from funnelnlp.conversations.tracker import Tracker
+
 # Turns encoded at once: large enough to amortise call overhead, small enough to stay in the cache.
 _CHUNK = 4096
 
@@ -93,9 +95,17 @@ class Model:
 
     # --- one conversation -----------------------------------------------------------------------------------
 
-    def track(self) -> TurnTracker:
-        """Return a tracker that labels one live conversation, turn by turn, each at constant cost."""
-        return self.track_turns()
+    def track(self, state: Mapping[str, Any] | None = None) -> Tracker:
+        """Follow one live conversation: labels, funnel position, emotion trend, events and advice turn by turn.
+
+        Parameters
+        ----------
+        state : mapping, optional
+            What `Tracker.state` returned after earlier turns, to go on from there.
+        """
+        from funnelnlp.conversations.tracker import Tracker
+
+        return Tracker(self, state)
 
     def track_turns(self, state: Mapping[str, Any] | None = None) -> TurnTracker:
         """Return what labels a conversation turn by turn, from its start or from a saved state."""

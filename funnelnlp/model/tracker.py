@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from math import exp
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ class TurnTracker:
     def state(self) -> dict[str, Any]:
         """Return all that the next turns depend on, JSON-ready; it holds numbers only, no text."""
         return {
-            "last": None if self._last is None else list(self._last),
+            "last": None if self._last is None else list(astuple(self._last)),
             "memory": {str(role): row.tolist() for role, row in self._memory.items()},
             "before_run": None if self._before_run is None else self._before_run.tolist(),
         }

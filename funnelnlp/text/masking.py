@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from funnelnlp.text.placeholders import _DATA_GROUPS, _SIGN_RULES, CHAR, NAME_OF_CHAR
+from funnelnlp.text.placeholders import CHAR, NAME_OF_CHAR, RULES
 
 _PERSONAL = {CHAR[name]: name for name in "编号 电话 证件号 银行卡 邮箱 车牌 链接 提及".split()}
 _WORTH_A_LOOK = re.compile(
@@ -45,11 +45,10 @@ def personal_data(text: str) -> list[tuple[int, int, str]]:
     if not _WORTH_A_LOOK.search(line):
         return []
     places = [(i, i + 1) for i in range(len(line))]
-    for trigger, rules in (*_DATA_GROUPS, (None, _SIGN_RULES)):
-        if trigger is not None and not trigger.search(line):
-            continue
-        for pattern, replacement in rules:
-            line, places = _replace(pattern, replacement, line, places)
+    for trigger, changes in RULES:
+        if trigger.search(line):
+            for pattern, replacement in changes:
+                line, places = _replace(pattern, replacement, line, places)
     return [(start, end, _PERSONAL[char]) for char, (start, end) in zip(line, places, strict=True) if char in _PERSONAL]
 
 

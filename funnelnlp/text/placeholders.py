@@ -190,6 +190,7 @@ _SIGN_RULES = (
     _rule(r"[!?]", (r"[!?](?: ?[!?])+", _shouting)),
     _rule(r"[.。…·・_-]", (r"[.。]{2,}…*|…+|[·・]{3,}|-{3,}|_{2,}", CHAR["省略号"])),
 )
+RULES = (*_MARK_RULES, *_NUMBER_RULES, *_SIGN_RULES)
 
 
 def insert_placeholders(lines: list[str]) -> None:
