@@ -15,6 +15,7 @@ from tests.checklist import transformations as t
 
 MOST_CHANGED = 0.03
 SEED = 7
+COLUMNS = ["conversation_id", "turn_index", "role", "text"]
 
 
 def _emoticon_groups() -> dict[str, list[str]]:
@@ -83,14 +84,12 @@ def rewrite(frame: pd.DataFrame, transformation: t.Transformation) -> pd.DataFra
 
 def bare(heldout: pd.DataFrame) -> pd.DataFrame:
     """Return the turns without their labels, conversation after conversation."""
-    columns = ["conversation_id", "turn_index", "role", "text"]
-    return heldout[columns].sort_values(columns[:2], ignore_index=True)
+    return heldout[COLUMNS].sort_values(COLUMNS[:2], ignore_index=True)
 
 
 def measure(model: Model, labelled: pd.DataFrame, suite: Suite) -> Invariance:
     """Compare the labels of ``labelled``, which `Model.label_frame` made from a `bare` frame, with those of its rewriting."""
-    columns = ["conversation_id", "turn_index", "role", "text"]
-    rewritten = rewrite(labelled[columns], suite.transformation)
+    rewritten = rewrite(labelled[COLUMNS], suite.transformation)
     own = rewritten["text"] != labelled["text"]
     reached = own.groupby(labelled["conversation_id"]).cummax()
     if suite.uncounted:

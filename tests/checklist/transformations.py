@@ -133,17 +133,12 @@ def renumber(text: str, rng: random.Random) -> str:
     def other(match: re.Match[str]) -> str:
         if not any(match.groups()):
             return match[0]
-        return re.sub(r"[1-9]", lambda digit: str(rng.randint(1, 9)), match[0][:1]) + re.sub(
-            r"\d", lambda digit: str(rng.randint(0, 9)), match[0][1:]
-        )
+        return re.sub(r"\d", lambda digit: str(rng.randint(0 if digit.start() else 1, 9)), match[0])
 
     return re.sub(rf"{_BRACKETS}|({_PHONE})|({_CODE})|({_AMOUNT})", other, text)
 
 
-def swap_words(words: Sequence[str], substitutes: Sequence[str]) -> Transformation:
-    """Return a transformation that gives each of ``words`` one substitute throughout a conversation."""
-    pattern = re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))))
-
+def _swap(pattern: re.Pattern[str], substitutes: Sequence[str]) -> Transformation:
     def swap(turns: Sequence[str], rng: random.Random) -> list[str]:
         chosen: dict[str, str] = {}
 
@@ -157,22 +152,15 @@ def swap_words(words: Sequence[str], substitutes: Sequence[str]) -> Transformati
     return swap
 
 
+def swap_words(words: Sequence[str], substitutes: Sequence[str]) -> Transformation:
+    """Return a transformation that gives each of ``words`` one substitute throughout a conversation."""
+    return _swap(re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True)))), substitutes)
+
+
 def swap_surnames(people: Mapping[str, str], surnames: Sequence[str]) -> Transformation:
     """Return a transformation that gives each surname before its title (``{"先生": "逯 仇"}``) another one."""
-    before_title = "|".join(rf"[{''.join(names.split())}](?={title})" for title, names in people.items())
-    pattern = re.compile(before_title)
-
-    def swap(turns: Sequence[str], rng: random.Random) -> list[str]:
-        chosen: dict[str, str] = {}
-
-        def substitute(match: re.Match[str]) -> str:
-            if match[0] not in chosen:
-                chosen[match[0]] = rng.choice(surnames)
-            return chosen[match[0]]
-
-        return [pattern.sub(substitute, turn) for turn in turns]
-
-    return swap
+    before_title = (rf"[{''.join(names.split())}](?={title})" for title, names in people.items())
+    return _swap(re.compile("|".join(before_title)), surnames)
 
 
 FILLERS = ("嗯", "呃", "那个", "就是说", "嗯那个", "呃就是")
