@@ -40,7 +40,7 @@ class EncoderSettings:
     """
 
     min_df_words: int = 3
-    min_df_chars: int = 8
+    min_df_chars: int = 10
     cue_weight: float = 0.25
     user_words: tuple[tuple[str, int | None], ...] = ()
 
