@@ -182,7 +182,7 @@ def test_explanation_names_the_words(model) -> None:
 
 def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
     small = small[small["conversation_id"].isin(small["conversation_id"].unique()[::4])].reset_index(drop=True)
-    settings = TrainingSettings(folds=0, alone=0, tolerance=1e-9)
+    settings = TrainingSettings(folds=0, alone=0, noise=0, tolerance=1e-9)
     lexicons = bundled_lexicons()
     numbers = check_tasks(BUILTIN_TASKS, small)
     model = fit_model(small, BUILTIN_TASKS, numbers, lexicons, settings)
@@ -365,3 +365,68 @@ def test_bundled_model_is_small_and_holds_no_personal_data(model) -> None:
     for feature in (*model.encoder.words, *model.encoder.pairs):
         assert not any(part.isdigit() and len(part) > 5 for part in feature.split())
     assert normalise("12655013380") in model.encoder.words
+
+
+# --- what it does not know ----------------------------------------------------------------------------------------
+
+FOREIGN = [
+    "Hello, where is my order? It should have arrived yesterday.",
+    "Merci beaucoup pour votre aide",
+    "こんにちは、荷物がまだ届きません",
+    "주문한 상품이 아직 안 왔어요",
+    "def main(): return [x for x in range(10)]",
+    "Traceback (most recent call last): ValueError",
+    "岩浆侵入围岩形成接触变质带",
+    "关关雎鸠在河之洲窈窕淑女",
+    "𠮷𡈽𠮟",
+    "",
+    "   ",
+]
+
+
+def test_familiarity_tells_foreign_text_from_chats(model, heldout) -> None:
+    known = model.label_frame(heldout)["familiarity"]
+    foreign = model.label_frame(pd.DataFrame({"text": FOREIGN}))["familiarity"]
+    assert ((known >= 0) & (known <= 1)).all() and ((foreign >= 0) & (foreign <= 1)).all()
+    # Nine of ten real turns are more familiar than any foreign text.
+    assert foreign.max() < known.quantile(0.1)
+    assert foreign.iloc[-1] == foreign.iloc[-2] == 0
+
+
+def test_familiarity_is_the_same_live_and_in_bulk(model, heldout) -> None:
+    turns = heldout[heldout["conversation_id"] == heldout["conversation_id"].iloc[0]]
+    live = [labels.familiarity for labels in model.label(turns[["role", "text"]].values.tolist())]
+    assert model.label_frame(turns)["familiarity"].tolist() == pytest.approx(live)
+
+
+def test_min_confidence_abstains_and_keeps_the_confidence(model, heldout) -> None:
+    strict = funnelnlp.load(min_confidence=0.8)
+    plain, bold = model.label_frame(heldout), strict.label_frame(heldout)
+    for task in TASKS:
+        pd.testing.assert_series_equal(plain[f"{task}_confidence"], bold[f"{task}_confidence"])
+        sure = plain[f"{task}_confidence"] >= 0.8
+        assert (bold[task][sure] == plain[task][sure]).all()
+        assert (bold[task][~sure] == "").all() and (~sure).any()
+    turns = heldout[heldout["conversation_id"] == heldout["conversation_id"].iloc[0]]
+    live = strict.label(turns[["role", "text"]].values.tolist())
+    assert [labels["funnel_stage"] for labels in live] == bold.loc[turns.index, "funnel_stage"].tolist()
+    unsure = next(labels for labels in live if labels["funnel_stage"] == "")
+    assert 0 < unsure["funnel_stage_confidence"] < 0.8
+    assert strict.explain("怎么还没到", 0, "funnel_stage").label in ("引导", "筛选", "确认", "解决")
+    for wrong in (-0.1, 1.5):
+        with pytest.raises(FunnelError, match="between 0 and 1"):
+            funnelnlp.load(min_confidence=wrong)
+
+
+def test_alerts_follow_the_threshold_live_and_in_bulk(model, heldout) -> None:
+    threshold, risky = model.alert_thresholds["emotion_phase"]
+    assert 0.5 < threshold < 1 and risky == ("愤怒", "对抗")
+    labelled = model.label_frame(heldout)
+    alert = labelled["emotion_phase_alert"]
+    assert alert.dtype == bool and 0 < alert.sum() < 300
+    assert not alert[labelled["role"] == "agent"].any()
+    conversation = heldout[heldout["conversation_id"] == heldout["conversation_id"][alert.idxmax()]]
+    live = model.label(conversation[["role", "text"]].values.tolist())
+    assert [labels.alerts == ("emotion_phase",) for labels in live] == alert[conversation.index].tolist()
+    right = heldout["emotion_phase"][alert].isin(risky).mean()
+    assert right > 0.85, f"the threshold is for 95 % precision on registers left out; on held-out turns it gives {right:.3f}"
