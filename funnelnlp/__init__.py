@@ -16,7 +16,7 @@ from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Label, Task, load_tasks
 
 if TYPE_CHECKING:
-    from funnelnlp.batch import TurnScorer
+    from funnelnlp.batch import TurnScorer, score_files
     from funnelnlp.training import FunnelClassifier, evaluate, train
     from funnelnlp.transcripts import read_transcripts, write_transcripts
 
@@ -39,6 +39,7 @@ __all__ = [
     "load",
     "load_tasks",
     "read_transcripts",
+    "score_files",
     "train",
     "write_transcripts",
 ]
@@ -51,6 +52,7 @@ _ON_DEMAND = {
     "TurnScorer": "funnelnlp.batch",
     "evaluate": "funnelnlp.training",
     "read_transcripts": "funnelnlp.transcripts",
+    "score_files": "funnelnlp.batch",
     "train": "funnelnlp.training",
     "write_transcripts": "funnelnlp.transcripts",
 }

@@ -64,9 +64,16 @@ class Chunk:
         return None
 
     def cut(self, at: int) -> tuple[Chunk, Chunk]:
-        """Return the rows before position ``at``, with all broken lines, and the rest."""
-        head = replace(self, frame=self.frame.iloc[:at])
-        return head, replace(self, frame=self.frame.iloc[at:], broken=())
+        """Return the rows before position ``at`` and the rest, each with the broken lines among them."""
+        border = line_number(self.frame.index[at])
+        head = [line for line in self.broken if line[0] < border]
+        tail = [line for line in self.broken if line[0] > border]
+        return replace(self, frame=self.frame.iloc[:at], broken=head), replace(self, frame=self.frame.iloc[at:], broken=tail)
+
+
+def line_number(label: object) -> int:
+    """Return the row or line that an index label stands for; turns of a record have ``line.turn``."""
+    return int(str(label).partition(".")[0])
 
 
 def joined(chunks: Sequence[Chunk]) -> Chunk:

@@ -7,7 +7,7 @@ import os
 import uuid
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,10 +153,25 @@ def load_transcripts(path: str | Path, *, columns: Mapping[str, str] | None = No
 
 def describe_rejected(rejected: pd.DataFrame) -> str:
     """Return the first problems of rejected rows as lines for a person."""
-    lines = [f"{r.file}, row {r.row}: {r.error}" for r in rejected.head(_SHOWN).itertuples()]
-    if len(rejected) > _SHOWN:
-        lines.append(f"… and {len(rejected) - _SHOWN} more rows")
-    return "\n".join(lines)
+    return shortened(complaints(rejected), len(rejected))
+
+
+def complaints(rejected: pd.DataFrame) -> list[str]:
+    """Return the first problems of rejected rows, one a line."""
+    return [f"{r.file}, row {r.row}: {r.error}" for r in rejected.head(_SHOWN).itertuples()]
+
+
+def shortened(lines: Sequence[str], total: int) -> str:
+    """Return the first of so many lines and how many more there are."""
+    return "\n".join([*lines[:_SHOWN], *([f"… and {total - _SHOWN} more rows"] if total > _SHOWN else [])])
+
+
+def unusable(lines: Sequence[str], n_bad: int, n_rows: int) -> TranscriptError:
+    """Return the error for bad rows that are not to be left out."""
+    return TranscriptError(
+        f"{n_bad} of {n_rows} rows cannot be used:\n{shortened(lines, n_bad)}\n"
+        "Mend them, or leave them out with --on-error skip (on_error='skip' in Python)"
+    )
 
 
 def read_transcripts(
@@ -201,11 +216,8 @@ def read_transcripts(
     result = load_transcripts(path, columns=columns, encoding=encoding)
     if len(result.rejected):
         if on_error == "fail":
-            raise TranscriptError(
-                f"{len(result.rejected)} of {len(result.rejected) + len(result.frame)} rows cannot be used:\n"
-                f"{describe_rejected(result.rejected)}\n"
-                "Mend them, or leave them out with --on-error skip (on_error='skip' in Python)"
-            )
+            n_bad = len(result.rejected)
+            raise unusable(complaints(result.rejected), n_bad, n_bad + len(result.frame))
         if result.frame.empty:
             raise TranscriptError(f"{path}: no usable row in it:\n{describe_rejected(result.rejected)}")
         if rejected_to is not None:
