@@ -20,7 +20,7 @@ from funnelnlp.batch.cutting import Part, cut
 from funnelnlp.batch.labelling import NAMES_KEPT, Labeller, Order, rejection
 from funnelnlp.batch.parts import Facts, Parts, open_folder, remove_folder
 from funnelnlp.batch.scorer import TurnScorer
-from funnelnlp.batch.workers import WorkerDiedError, run
+from funnelnlp.batch.workers import Pool, WorkerDiedError
 from funnelnlp.errors import DamagedError, TranscriptError
 from funnelnlp.resources import bundled
 from funnelnlp.transcripts.chunk import Chunk
@@ -167,11 +167,12 @@ def score_files(
         folder, lock = open_folder(out.path, job)
     except OSError as error:
         raise TranscriptError(f"{out.path}: cannot be written ({error.strerror or error})") from None
+    pool = Pool(jobs)
     work = _Work(
         chunks=lambda: read_chunks(source, columns=columns, encoding=encoding, rows=chunk_rows),
         labeller=Labeller(Parts(folder), out, scorer),
         fail=on_error == "fail",
-        jobs=jobs,
+        pool=pool,
         rows=chunk_rows,
         show=show,
         progress=progress or (lambda stage, done, total: None),
@@ -179,7 +180,8 @@ def score_files(
     finished = False
     resumable = False
     try:
-        summaries, parts = work.label_scattered() if scattered else work.label()
+        with pool:
+            summaries, parts = work.label_scattered() if scattered else work.label()
         work.assemble(parts, rejected_path)
         finished = True
     except (KeyboardInterrupt, DamagedError, WorkerDiedError, OSError) as error:
@@ -276,7 +278,7 @@ class _Work:
     chunks: Callable[[], Iterator[Chunk]]
     labeller: Labeller
     fail: bool
-    jobs: int
+    pool: Pool
     rows: int
     show: int
     progress: Progress
@@ -339,7 +341,7 @@ class _Work:
                 else:
                     yield Order(part, self._columns, show, self._refusing, labels)
 
-        for part in run(function, orders(), self.jobs):
+        for part in self.pool.run(function, orders()):
             done(part)
         return sorted(facts, key=lambda part: int(part["number"]))
 
@@ -371,7 +373,7 @@ class _Work:
                 else:
                     yield scatter.Bucket(number, members)
 
-        for bucket in run(scatter.BucketLabeller(self.buckets, self.labeller.scorer), unfinished(), self.jobs):
+        for bucket in self.pool.run(scatter.BucketLabeller(self.buckets, self.labeller.scorer), unfinished()):
             done(bucket)
         summaries.sort(key=lambda bucket: int(bucket["number"]))
         lines = rejection(pd.concat([rejected_rows(chunk, {}) for chunk in broken])) if broken else {}

@@ -9,7 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 from funnelnlp.errors import FunnelError
 
@@ -31,102 +32,120 @@ class WorkerDiedError(FunnelError):
         self.task = task
 
 
-def run(function: Callable[[T], R], tasks: Iterable[T], jobs: int) -> Iterator[R]:
-    """Apply a function to tasks in several processes.
+class Pool:
+    """Worker processes, started when they are needed; a context manager that ends them.
 
     Parameters
     ----------
-    function : callable
-        Picklable; must bear being run twice for a task.
-    tasks : iterable
-        Read lazily: no more than two tasks per process are held at a time.
     jobs : int
         Number of processes; with 1 all is done in this one.
-
-    Yields
-    ------
-    object
-        What the function returned, in the order in which tasks finish.
-
-    Raises
-    ------
-    WorkerDiedError
-        When a task ends its worker three times. As with errors of the function or of ``tasks``, what the other
-        workers have begun is finished and yielded first.
     """
-    if jobs == 1:
-        yield from map(function, tasks)
-        return
-    workers = [_Worker(function) for _ in range(jobs)]
-    waiting = iter(tasks)
-    failure: BaseException | None = None
-    more = True
-    try:
+
+    def __init__(self, jobs: int) -> None:
+        self._workers = [_Worker() for _ in range(jobs)] if jobs > 1 else []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+    def run(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+        """Apply a function to tasks.
+
+        Parameters
+        ----------
+        function : callable
+            Picklable; must bear being run twice for a task.
+        tasks : iterable
+            Read lazily: no more than two tasks per process are held at a time.
+
+        Yields
+        ------
+        object
+            What the function returned, in the order in which tasks finish.
+
+        Raises
+        ------
+        WorkerDiedError
+            When a task ends its worker three times. As with errors of the function or of ``tasks``, what the
+            workers have begun is finished and yielded first.
+        """
+        if not self._workers:
+            yield from map(function, tasks)
+            return
+        waiting = iter(tasks)
+        failure: Exception | None = None
+        more = True
         while True:
             for depth in range(_QUEUED):
-                for worker in workers:
+                for worker in self._workers:
                     if more and len(worker.queue) == depth:
                         try:
-                            worker.give(next(waiting))
+                            worker.give(function, next(waiting))
                         except StopIteration:
                             more = False
                         except Exception as error:
                             failure, more = error, False
-            if not any(worker.queue for worker in workers):
+            if not any(worker.queue for worker in self._workers):
                 break
-            wait([worker.queue[0][1] for worker in workers if worker.queue], return_when=FIRST_COMPLETED)
-            for worker in workers:
+            wait([worker.queue[0].future for worker in self._workers if worker.queue], return_when=FIRST_COMPLETED)
+            for worker in self._workers:
                 try:
                     yield from worker.take()
                 except Exception as error:
                     failure, more = failure or error, False
         if failure is not None:
             raise failure
-    finally:
-        for worker in workers:
-            worker.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    function: Callable[[Any], Any]
+    task: Any
+    future: Future[Any]
 
 
 class _Worker:
     """One process that can be replaced, and the tasks it was given, oldest first."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self._function = function
+    def __init__(self) -> None:
+        self._process: Any = None
         self._deaths = 0
-        self.queue: deque[tuple[Any, Future[Any]]] = deque()
-        self._start()
+        self.queue: deque[_Given] = deque()
 
-    def _start(self) -> None:
+    def give(self, function: Callable[[Any], Any], task: Any) -> None:
         from joblib.externals.loky import ProcessPoolExecutor
-
-        self._process = ProcessPoolExecutor(max_workers=1, initializer=_begin, initargs=(os.getpid(),), env=_ONE_THREAD)
-
-    def give(self, task: Any) -> None:
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
+        if self._process is None:
+            self._process = ProcessPoolExecutor(max_workers=1, initializer=_begin, initargs=(os.getpid(),), env=_ONE_THREAD)
         try:
-            future = self._process.submit(self._function, task)
+            future = self._process.submit(function, task)
         except BrokenProcessPool:
             self._replace()
-            future = self._process.submit(self._function, task)
-        self.queue.append((task, future))
+            return self.give(function, task)
+        self.queue.append(_Given(function, task, future))
+        return None
 
     def take(self) -> Iterator[Any]:
         """Yield the results that are there."""
         from joblib.externals.loky.process_executor import BrokenProcessPool
 
-        while self.queue and self.queue[0][1].done():
-            task, future = self.queue[0]
+        while self.queue and self.queue[0].future.done():
+            first = self.queue[0]
             try:
-                result = future.result()
+                result = first.future.result()
             except BrokenProcessPool:
                 self._deaths += 1
-                if self._deaths == _ATTEMPTS:
+                gives_up = self._deaths == _ATTEMPTS
+                if gives_up:
+                    self._deaths = 0
                     self.queue.popleft()
                 self._replace()
-                if self._deaths == _ATTEMPTS:
-                    self._deaths = 0
-                    raise WorkerDiedError(task) from None
+                if gives_up:
+                    raise WorkerDiedError(first.task) from None
             except BaseException:
                 self.queue.popleft()
                 raise
@@ -137,13 +156,14 @@ class _Worker:
 
     def _replace(self) -> None:
         self.stop()
-        self._start()
         again, self.queue = self.queue, deque()
-        for task, _ in again:
-            self.give(task)
+        for given in again:
+            self.give(given.function, given.task)
 
     def stop(self) -> None:
-        self._process.shutdown(wait=True, kill_workers=True)
+        if self._process is not None:
+            self._process.shutdown(wait=True, kill_workers=True)
+            self._process = None
 
 
 def _begin(parent: int) -> None:

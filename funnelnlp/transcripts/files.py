@@ -7,7 +7,7 @@ import os
 import uuid
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from funnelnlp.errors import DamagedError, TranscriptError
 from funnelnlp.transcripts import csv, jsonl, parquet, xlsx
 from funnelnlp.transcripts.chunk import Chunk, Raw, joined
 from funnelnlp.transcripts.formats import FORMATS, format_of
-from funnelnlp.transcripts.frame import canonical_columns, tidy
+from funnelnlp.transcripts.frame import canonical_columns, place, tidy
 from funnelnlp.transcripts.output import Output
 
 CHUNK_ROWS = 30_000
 _SHOWN = 5
+# File, row or line, what is wrong with it.
+Complaint = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +158,22 @@ def describe_rejected(rejected: pd.DataFrame) -> str:
     return shortened(complaints(rejected), len(rejected))
 
 
-def complaints(rejected: pd.DataFrame) -> list[str]:
-    """Return the first problems of rejected rows, one a line."""
-    return [f"{r.file}, row {r.row}: {r.error}" for r in rejected.head(_SHOWN).itertuples()]
+def complaints(rejected: pd.DataFrame) -> list[Complaint]:
+    """Return the first problems of rejected rows."""
+    return [(str(r.file), str(r.row), str(r.error)) for r in rejected.head(_SHOWN).itertuples()]
 
 
-def shortened(lines: Sequence[str], total: int) -> str:
-    """Return the first of so many lines and how many more there are."""
-    return "\n".join([*lines[:_SHOWN], *([f"… and {total - _SHOWN} more rows"] if total > _SHOWN else [])])
+def shortened(found: Iterable[Complaint], total: int) -> str:
+    """Return the first of so many problems as lines for a person, and how many more there are."""
+    first = sorted(found, key=lambda complaint: (complaint[0], place(complaint[1])))[:_SHOWN]
+    lines = [f"{file}, row {row}: {error}" for file, row, error in first]
+    return "\n".join([*lines, *([f"… and {total - _SHOWN} more rows"] if total > _SHOWN else [])])
 
 
-def unusable(lines: Sequence[str], n_bad: int, n_rows: int) -> TranscriptError:
+def unusable(found: Iterable[Complaint], n_bad: int, n_rows: int) -> TranscriptError:
     """Return the error for bad rows that are not to be left out."""
     return TranscriptError(
-        f"{n_bad} of {n_rows} rows cannot be used:\n{shortened(lines, n_bad)}\n"
+        f"{n_bad} of {n_rows} rows cannot be used:\n{shortened(found, n_bad)}\n"
         "Mend them, or leave them out with --on-error skip (on_error='skip' in Python)"
     )
 

@@ -256,12 +256,13 @@ def rejected_rows(chunk: Chunk, problems: Mapping[int, str]) -> pd.DataFrame:
     if chunk.broken:
         lines = pd.DataFrame([{"row": number, "error": message, "raw": text} for number, text, message in chunk.broken])
         rejected = pd.concat([rejected, lines])
-        rejected = rejected.sort_values("row", key=lambda rows: rows.map(_place))
+        rejected = rejected.sort_values("row", key=lambda rows: rows.map(place))
     rejected.insert(0, "file", chunk.where)
     return rejected.reset_index(drop=True)
 
 
-def _place(row: Any) -> tuple[int, ...]:
+def place(row: object) -> tuple[int, ...]:
+    """Return what sorts row numbers and ``line.turn``."""
     return tuple(map(int, str(row).split(".")))
 
 

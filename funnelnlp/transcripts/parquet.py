@@ -36,7 +36,9 @@ def read(path: Path, rows: int) -> Iterator[Raw]:
                 yield Raw(to_pandas(file.schema_arrow.empty_table()), [], 1.0)
     except (pyarrow.ArrowException, OSError) as error:
         if done:
-            raise DamagedError(f"{path}: damaged after row {done}, cannot be read further ({error})") from None
+            raise DamagedError(
+                f"{path}: damaged after row {done}, cannot be read further ({' '.join(str(error).split())})"
+            ) from None
         raise TranscriptError(f"{path}: cannot be read as Parquet ({error})") from None
 
 
