@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 import funnelnlp
 from funnelnlp import TranscriptError, read_transcripts, score_files, write_transcripts
 from funnelnlp.batch.cutting import cut
+from funnelnlp.batch.labelling import Labeller, Order
 from funnelnlp.taxonomy import BUILTIN_TASKS
 from funnelnlp.transcripts.files import read_chunks
 from tests.test_transcripts import room_for
@@ -92,8 +94,7 @@ def test_parts_of_every_format_equal_the_whole(suffix: str, log, whole, tmp_path
     assert result.angry == len(angry) and result.angry_names == list(angry[:8])
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("suffix", "jobs"), [(".csv", 2), (".jsonl", 1), (".parquet", 1)])
 def test_scattered_conversations_keep_the_order_of_the_rows(suffix: str, jobs: int, log, whole, tmp_path) -> None:
     order = np.random.default_rng(0).permutation(len(log))
     mixed = log.iloc[order].reset_index(drop=True)
@@ -154,6 +155,26 @@ def test_columns_that_come_late_and_types_that_change(log, whole, tmp_path) -> N
     assert table["rating"].isna().sum() == 200 and table["rating"].iloc[-1] == rows[-1]["rating"]
     assert table["funnel_stage"].tolist() == whole["funnel_stage"].tolist()
     assert read_transcripts(tmp_path / "out.csv")["late"].tolist()[400:402] == ["", "{'a': 401}"]
+
+
+def test_a_sheet_with_numbers_for_headings(tmp_path) -> None:
+    pd.DataFrame([["agent", "好", "x"]], columns=["role", "text", 2024]).to_excel(
+        tmp_path / "in.xlsx", index=False, engine="xlsxwriter"
+    )
+    score_files(tmp_path / "in.xlsx", tmp_path / "out.jsonl")
+    assert read_transcripts(tmp_path / "out.jsonl")["2024"].tolist() == ["x"]
+
+
+def test_progress_and_the_turns_to_show(log, whole, tmp_path) -> None:
+    write_transcripts(log, tmp_path / "in.csv")
+    seen: list[tuple[str, int, int]] = []
+    result = score_files(
+        tmp_path / "in.csv", tmp_path / "out.csv", chunk_rows=100, show=150, progress=lambda *state: seen.append(state)
+    )
+    assert [stage for stage, _, _ in seen] == ["labelling"] * len(seen) and len(seen) > 3
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen) and seen[-1][1:] == (len(log), len(log))
+    assert result.head["text"].tolist() == whole["text"].tolist()[:150]
+    assert result.head["funnel_stage"].tolist() == whole["funnel_stage"].tolist()[:150]
 
 
 def test_whole_numbers_stay_whole_where_cells_are_empty(tmp_path) -> None:
@@ -299,6 +320,27 @@ def test_a_task_that_kills_its_worker_is_reported_after_the_others_are_done() ->
         done.extend(pool.run(killing, iter(range(6))))
     assert error.value.task == 3
     assert set(done) >= {0, 1, 2} and 3 not in done and len(done) == len(set(done))
+
+
+@dataclass(frozen=True, slots=True)
+class Deadly(Labeller):
+    """Ends its process at one part, as running out of memory does."""
+
+    def __call__(self, order: Order) -> dict:
+        killing(order.part.number)
+        return Labeller.__call__(self, order)
+
+
+def test_a_part_that_kills_its_worker_is_reported_with_its_rows(big: Path, quiet: bytes, monkeypatch, tmp_path) -> None:
+    output = tmp_path / "out.csv"
+    with monkeypatch.context() as patch:
+        patch.setattr("funnelnlp.batch.files.Labeller", Deadly)
+        message = r"big.csv, rows \d+ to \d+: a worker process ended 3 times .*\n\d+ parts with \d+ rows are finished and kept"
+        with pytest.raises(TranscriptError, match=message):
+            score_files(big, output, chunk_rows=100, jobs=2)
+    assert not output.exists() and n_finished(output) >= 3
+    score_files(big, output, chunk_rows=100)
+    assert output.read_bytes() == quiet
 
 
 @pytest.mark.parametrize("stage", ["labelling", "between parts", "assembling"])

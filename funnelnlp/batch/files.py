@@ -111,7 +111,7 @@ def score_files(
         disk, and the rows keep their order. Takes a second reading.
     jobs : int, default 1
         Number of worker processes. One that is killed is replaced, and does its part again. With 1 there is none.
-    chunk_rows : int, default 30000
+    chunk_rows : int, default 20000
         Rows that are read and labelled at once; conversations are never cut.
     show : int, default 0
         Number of labelled turns to return.
@@ -302,9 +302,11 @@ class _Work:
 
     def label(self) -> tuple[list[Facts], list[Facts]]:
         """Label all parts; returns their facts, twice, in their order."""
-        parts = self._passes(
-            lambda: self._pass(((part, None) for part in cut(self.chunks(), self.rows)), self.labeller, "labelling")
-        )
+
+        def one() -> list[Facts]:
+            return self._pass(((part, None) for part in cut(self.chunks(), self.rows)), self.labeller, "labelling")
+
+        parts = self._passes(one)
         return parts, parts
 
     def _passes(self, one: Callable[[], list[Facts]]) -> list[Facts]:
@@ -330,7 +332,7 @@ class _Work:
 
         def orders() -> Iterator[Order]:
             for part, labels in parts:
-                names = [chunk.names.get(str(name), str(name)) for chunk in part.chunks for name in chunk.frame.columns]
+                names = [chunk.names.get(name, name) for chunk in part.chunks for name in chunk.frame.columns]
                 self._columns = tidy_columns(dict.fromkeys([*self._columns, *names]))
                 rows[1] = round((part.first + part.rows) / max(part.share, 1e-9))
                 show = self.show if part.first < self.show else 0

@@ -58,7 +58,8 @@ class Parts:
 
     def finish(self, number: int, facts: Facts) -> None:
         """Say that all files of a part are there."""
-        settle(self.file(number, "json"), lambda path: path.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8"))
+        text = json.dumps(facts, ensure_ascii=False, default=str)
+        settle(self.file(number, "json"), lambda path: path.write_text(text, encoding="utf-8"))
 
     def facts(self, number: int) -> Facts | None:
         """Return what is known of a finished part, None for one that is not."""

@@ -20,7 +20,7 @@ from funnelnlp.transcripts.formats import FORMATS, format_of
 from funnelnlp.transcripts.frame import canonical_columns, place, tidy
 from funnelnlp.transcripts.output import Output
 
-CHUNK_ROWS = 30_000
+CHUNK_ROWS = 20_000
 _SHOWN = 5
 # File, row or line, what is wrong with it.
 Complaint = tuple[str, str, str]
@@ -104,7 +104,7 @@ def read_chunks(
                     seen, names = found, canonical_columns(found, columns or {}, str(file))
                 n_read += len(raw.frame) + len(raw.broken)
                 share = (sum(sizes[:number]) + raw.share * sizes[number]) / sum(sizes)
-                yield Chunk(str(file), unit, raw.frame, names, raw.broken, share)
+                yield Chunk(str(file), unit, raw.frame.set_axis(found, axis=1), names, raw.broken, share)
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or error
             raise DamagedError(f"{file}: cannot be read{f' after row {n_read}' if n_read else ''} ({reason})") from None
