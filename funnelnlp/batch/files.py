@@ -18,10 +18,10 @@ import funnelnlp
 from funnelnlp.batch import scattered as scatter
 from funnelnlp.batch.cutting import Part, cut
 from funnelnlp.batch.labelling import NAMES_KEPT, Labeller, Order, rejection
-from funnelnlp.batch.parts import Facts, Parts, open_folder, remove_folder
+from funnelnlp.batch.parts import Facts, Parts, folder_of, open_folder, remove_folder
 from funnelnlp.batch.scorer import TurnScorer
 from funnelnlp.batch.workers import Pool, WorkerDiedError
-from funnelnlp.errors import DamagedError, TranscriptError
+from funnelnlp.errors import DamagedError, FunnelError, TranscriptError
 from funnelnlp.resources import bundled
 from funnelnlp.transcripts.chunk import Chunk
 from funnelnlp.transcripts.files import CHUNK_ROWS, read_chunks, shortened, transcript_files, unusable
@@ -177,34 +177,22 @@ def score_files(
         show=show,
         progress=progress or (lambda stage, done, total: None),
     )
-    finished = False
-    resumable = False
+    keep = True
     try:
         with pool:
             summaries, parts = work.label_scattered() if scattered else work.label()
         work.assemble(parts, rejected_path)
-        finished = True
+        keep = False
     except (KeyboardInterrupt, DamagedError, WorkerDiedError, OSError) as error:
-        n_parts, n_rows = work.finished()
-        resumable = n_parts > 0
-        kept = f"{n_parts} parts with {n_rows} rows are finished and kept in {folder}" if resumable else "nothing is finished yet"
-        if isinstance(error, KeyboardInterrupt):
-            raise KeyboardInterrupt(f"stopped: {kept}; the same command goes on from there") from None
-        if isinstance(error, DamagedError):
-            raise DamagedError(
-                f"{error}\n{kept}. When the file is whole again, run the same command: it goes on from there if the file has the "
-                "size and date that it has now, and starts afresh if not"
-            ) from None
-        if isinstance(error, WorkerDiedError):
-            raise TranscriptError(f"{_place(error.task)}: {error} (out of memory?)\n{kept}; the same command goes on") from None
-        reason = error.strerror or str(error)
-        raise TranscriptError(
-            f"{out.path}: cannot be written ({reason})\n{kept}. Make room, then run the same command: it goes on from there"
-        ) from None
+        raise _stopped(error, out.path, *work.finished()) from None
+    except FunnelError:
+        keep = False  # the same command would end the same
+        raise
     except UnicodeEncodeError as error:
+        keep = False
         raise TranscriptError(f"{out.path}: a text holds a character that no file can hold ({error.reason})") from None
     finally:
-        if resumable and not finished:
+        if keep and work.finished()[0]:
             lock.close()
         else:
             remove_folder(folder, lock)
@@ -212,6 +200,27 @@ def score_files(
     if n_rejected:
         _warn_left_out(parts, n_rejected, rejected_path)
     return _scored(summaries, parts, n_rejected, show)
+
+
+def _stopped(error: BaseException, output: Path, n_parts: int, n_rows: int) -> BaseException:
+    """Return the error that says what is finished and how to go on."""
+    kept = f"{n_parts} parts with {n_rows} rows are finished and kept in {folder_of(output)}"
+    kept, again = (kept, "goes on from there") if n_parts else ("nothing is finished yet", "starts afresh")
+    if isinstance(error, KeyboardInterrupt):
+        return KeyboardInterrupt(f"stopped: {kept}; the same command {again}")
+    if isinstance(error, DamagedError):
+        return DamagedError(
+            f"{error}\n{kept}. When the file is whole again, run the same command: it {again} if the file has the size and date "
+            "that it has now, and starts afresh if not"
+        )
+    if isinstance(error, WorkerDiedError):
+        task = error.task
+        place = task.part.place if isinstance(task, Order) else f"the conversations of bucket {task.number}"
+        return TranscriptError(f"{place}: {error} (out of memory?)\n{kept}; the same command {again}")
+    reason = getattr(error, "strerror", None) or error
+    return TranscriptError(
+        f"{output}: cannot be written ({reason})\n{kept}. Make room if the disk is full, then run the same command: it {again}"
+    )
 
 
 def check_outputs(source: Path, *outputs: Path) -> None:
@@ -240,10 +249,6 @@ def _model_digest(model: str | Path | None) -> str:
     # The head of a model holds checksums of all its parts.
     folder = bundled("models/default") if model is None else Path(model)
     return hashlib.sha256((folder / "model.json").read_bytes()).hexdigest()
-
-
-def _place(task: Any) -> str:
-    return task.part.place if isinstance(task, Order) else f"the conversations of bucket {task.number}"
 
 
 def _warn_left_out(parts: list[Facts], n_rejected: int, place: Path) -> None:

@@ -175,6 +175,11 @@ def _join_parquet(files: Sequence[Path], path: Path) -> None:
 # --- the folder -----------------------------------------------------------------------------------------------------
 
 
+def folder_of(output: Path) -> Path:
+    """Return the place of the folder of work of an output."""
+    return output.with_name(f".{output.name}.parts")
+
+
 def open_folder(output: Path, job: Facts) -> tuple[Path, BinaryIO]:
     """Make the folder of work of an output, or go on with the one there when it is of the same job.
 
@@ -200,7 +205,7 @@ def open_folder(output: Path, job: Facts) -> tuple[Path, BinaryIO]:
     TranscriptError
         When another process works there.
     """
-    folder = output.with_name(f".{output.name}.parts")
+    folder = folder_of(output)
     folder.mkdir(exist_ok=True)
     lock = _lock(folder, output)
     try:
