@@ -16,7 +16,7 @@ from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Label, Task, load_tasks
 
 if TYPE_CHECKING:
-    from funnelnlp.batch import TurnScorer
+    from funnelnlp.batch import TurnScorer, score_files
     from funnelnlp.conversations import Tracker, analyse
     from funnelnlp.training import FunnelClassifier, evaluate, train
     from funnelnlp.transcripts import read_transcripts, write_transcripts
@@ -41,6 +41,7 @@ __all__ = [
     "load",
     "load_tasks",
     "read_transcripts",
+    "score_files",
     "train",
     "write_transcripts",
 ]
@@ -55,6 +56,7 @@ _ON_DEMAND = {
     "analyse": "funnelnlp.conversations",
     "evaluate": "funnelnlp.training",
     "read_transcripts": "funnelnlp.transcripts",
+    "score_files": "funnelnlp.batch",
     "train": "funnelnlp.training",
     "write_transcripts": "funnelnlp.transcripts",
 }

@@ -11,6 +11,10 @@ class TranscriptError(FunnelError):
     """A transcript file or frame that cannot be understood (file, row and accepted values are named)."""
 
 
+class DamagedError(TranscriptError):
+    """A transcript file that breaks off or cannot be read further."""
+
+
 class TaxonomyError(FunnelError):
     """A task definition or a label outside it."""
 

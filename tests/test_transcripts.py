@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -21,6 +24,17 @@ ROWS = [
 def write_csv(path, rows=ROWS, encoding="utf-8") -> str:
     pd.DataFrame(rows).to_csv(path, index=False, encoding=encoding)
     return path
+
+
+@contextmanager
+def room_for(n_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def check_frame(frame: pd.DataFrame) -> None:
@@ -273,11 +287,7 @@ def test_nothing_is_left_behind_when_writing_fails(tmp_path) -> None:
         write_transcripts(frame, tmp_path / "a.csv", records=True)
     (tmp_path / "old.csv").write_text("old")
 
-    class Sulky(pd.DataFrame):
-        def to_csv(self, *args, **kwargs):
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(TranscriptError, match="No space left"):
-        write_transcripts(Sulky(frame), tmp_path / "old.csv")
+    with room_for(1000), pytest.raises(TranscriptError, match="File too large"):
+        write_transcripts(pd.concat([frame] * 1000), tmp_path / "old.csv")
     assert [p.name for p in tmp_path.iterdir()] == ["old.csv"]
     assert (tmp_path / "old.csv").read_text() == "old"

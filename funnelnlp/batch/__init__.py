@@ -1,5 +1,6 @@
-"""Scoring in bulk: one picklable callable for one process, for many, and for clusters."""
+"""Scoring in bulk: one picklable callable for one process, for many, and for clusters; files of any size."""
 
-from funnelnlp.batch.scorer import TurnScorer, buckets, label_in_parts
+from funnelnlp.batch.files import Scored, score_files
+from funnelnlp.batch.scorer import TurnScorer, buckets
 
-__all__ = ["TurnScorer", "buckets", "label_in_parts"]
+__all__ = ["Scored", "TurnScorer", "buckets", "score_files"]

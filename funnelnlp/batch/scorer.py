@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,9 +43,14 @@ class TurnScorer:
         self.path = None if path is None else str(path)
         self.min_confidence = min_confidence
 
+    @property
+    def model(self) -> Model:
+        """The model, loaded once per process."""
+        return _model(self.path, self.min_confidence)
+
     def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the frame with label columns; whole conversations in, see `Model.label_frame`."""
-        return _model(self.path, self.min_confidence).label_frame(frame)
+        return self.model.label_frame(frame)
 
 
 def buckets(conversation_ids: pd.Series, n: int) -> NDArray[np.int64]:
@@ -74,44 +78,17 @@ def buckets(conversation_ids: pd.Series, n: int) -> NDArray[np.int64]:
     >>> bool(a == c), bool(a == b)
     (True, False)
     """
-    import pandas as pd
-
-    hashes = pd.util.hash_array(conversation_ids.astype(str).to_numpy(dtype=object), categorize=True)
-    return (hashes % np.uint64(n)).astype(np.int64)
+    return (conversation_hashes(conversation_ids) % np.uint64(n)).astype(np.int64)
 
 
-_PART_ROWS = 50_000
-
-
-def label_in_parts(model: Model, frame: pd.DataFrame, done: Callable[[int], object]) -> pd.DataFrame:
-    """Label a frame part by part, never cutting a conversation, and report progress.
+def conversation_hashes(conversation_ids: pd.Series) -> NDArray[np.uint64]:
+    """Return a number for every row that stands for its conversation, in every process and on every machine.
 
     Parameters
     ----------
-    model : Model
-    frame : pandas.DataFrame
-        With a fresh index (0, 1, 2 …).
-    done : callable
-        Called with the number of rows finished since the last call.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Equal to ``model.label_frame(frame)``.
+    conversation_ids : pandas.Series
+        Ids of any type; they are compared by their text.
     """
     import pandas as pd
 
-    if len(frame) <= _PART_ROWS:
-        labelled = model.label_frame(frame)
-        done(len(frame))
-        return labelled
-    if "conversation_id" in frame.columns:
-        # A conversation goes where its first row is, so scattered rows stay together.
-        first = frame.index.to_series().groupby(frame["conversation_id"], dropna=False).transform("min")
-    else:
-        first = frame.index.to_series()
-    labelled_parts = []
-    for _, rows in frame.groupby(first // _PART_ROWS, sort=True):
-        labelled_parts.append(model.label_frame(rows))
-        done(len(rows))
-    return pd.concat(labelled_parts).sort_index()
+    return pd.util.hash_array(conversation_ids.astype(str).to_numpy(dtype=object), categorize=True)

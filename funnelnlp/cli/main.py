@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,6 +59,12 @@ def _reading(command: Command) -> Command:
 
 
 _model_option = click.option("--model", "model_path", metavar="DIR", help="Model folder; the bundled model when not given.")
+_confidence_option = click.option(
+    "--min-confidence",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Leave a label empty below this probability; its confidence is kept.",
+)
 _tasks_option = click.option(
     "--tasks", "tasks_path", metavar="FILE", help="Your own label set: a JSON list of {name, labels, role}."
 )
@@ -83,17 +90,21 @@ def main() -> None:
 @click.argument("source", metavar="IN")
 @click.option("-o", "--output", metavar="OUT", help="File to write; its extension chooses the format.")
 @_model_option
+@_confidence_option
 @_reading
 @click.option("--on-error", type=click.Choice(["fail", "skip"]), default="fail", show_default=True, help="What a bad row does.")
 @click.option("--rejected", metavar="FILE", help="With --on-error skip: where rows left out go [default: OUT.rejected.csv].")
 @click.option("--names", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the column names.")
 @click.option("--records", is_flag=True, help="Write one conversation a line (.jsonl).")
 @click.option("--show", type=click.IntRange(min=0), metavar="N", help="Show the first N labelled turns on screen.")
-@click.option("--quiet", is_flag=True, help="No summary.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Number of processes.")
+@click.option("--scattered", is_flag=True, help="Turns of a conversation may lie apart, also in a large file.")
+@click.option("--quiet", is_flag=True, help="No summary and no progress.")
 def score(
     source: str,
     output: str | None,
     model_path: str | None,
+    min_confidence: float,
     columns: dict[str, str],
     encoding: str | None,
     on_error: str,
@@ -101,65 +112,58 @@ def score(
     names: str,
     records: bool,
     show: int | None,
+    jobs: int,
+    scattered: bool,
     quiet: bool,
 ) -> None:
-    r"""Label every turn of the chat log IN (.csv .jsonl .parquet .xlsx, or a folder of them).
+    r"""Label every turn of the chat log IN (.csv .jsonl .parquet .xlsx .csv.gz .jsonl.gz, or a folder of them).
+
+    Files of any size. A run that was stopped goes on where it was when the same command is given again.
 
     \b
     Examples:
       funnelnlp score chats.xlsx -o labelled.xlsx --names zh
       funnelnlp score chats.csv -o labelled.parquet --column text=聊天记录 --encoding big5
+      funnelnlp score year.csv.gz -o labelled.parquet --jobs 4
       funnelnlp score chats.jsonl --show 20
     """
-    from funnelnlp.batch import label_in_parts
-    from funnelnlp.cli.screen import show_summary, show_turns
-    from funnelnlp.transcripts import write_transcripts
+    from funnelnlp.batch.files import rejected_beside, score_files
+    from funnelnlp.cli.screen import scoring_progress, show_summary, show_turns
 
-    target = Path(output or source)
-    rejected_to = rejected or str(target.with_name(f"{target.stem}.rejected.csv"))
-    _check_outputs(source, *([output] if output else []), *([rejected_to] if on_error == "skip" else []))
-    if records and output and Path(output).suffix.lower() != ".jsonl":
-        raise TranscriptError(f"{output}: conversation records can be written to .jsonl only")
-    model = funnelnlp.load(model_path)
-    with warnings.catch_warnings(record=True) as caught:
+    with (
+        tempfile.TemporaryDirectory(prefix="funnelnlp-") as nowhere,
+        warnings.catch_warnings(),
+        scoring_progress(hidden=quiet) as (progress, say),
+    ):
         warnings.simplefilter("always", UserWarning)
-        frame = funnelnlp.read_transcripts(source, columns=columns, encoding=encoding, on_error=on_error, rejected_to=rejected_to)
-    left_out = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
-    with click.progressbar(
-        length=len(frame), label="scoring", file=sys.stderr, hidden=not sys.stderr.isatty(), show_pos=True
-    ) as bar:
-        labelled = label_in_parts(model, frame, bar.update)
-    if output is not None:
-        write_transcripts(labelled, output, column_names=names, records=records)
-    for message in left_out:
-        click.echo(f"{message}\nThey are in {rejected_to}", err=True)
-    if show is None:
-        show = 20 if output is None else 0
-    if show:
-        show_turns(labelled, model.tasks, show)
+        warnings.showwarning = lambda message, *_: say(str(message))
+        try:
+            result = score_files(
+                source,
+                output or Path(nowhere) / f"labelled{'.jsonl' if records else '.csv'}",
+                model=model_path,
+                min_confidence=min_confidence,
+                columns=columns,
+                encoding=encoding,
+                on_error=on_error,
+                rejected_to=rejected or rejected_beside(Path(output or source)),
+                column_names=names,
+                records=records,
+                scattered=scattered,
+                jobs=jobs,
+                show=(20 if output is None else 0) if show is None else show,
+                progress=progress,
+            )
+        except KeyboardInterrupt as stop:
+            say(str(stop) or "stopped")
+            raise click.exceptions.Exit(130) from None
+    tasks = funnelnlp.load(model_path).tasks
+    if len(result.head):
+        show_turns(result.head, tasks)
     if not quiet:
-        show_summary(labelled, model.tasks)
+        show_summary(result, tasks)
         if output is not None:
-            click.echo(f"{len(labelled)} labelled turns written to {output}")
-
-
-def _check_outputs(source: str, *outputs: str) -> None:
-    """Refuse outputs that cannot be written, or that would replace the input or each other, before any work is done."""
-    from funnelnlp.transcripts.files import FORMATS
-
-    read = Path(source).resolve()
-    for place, output in enumerate(outputs):
-        path = Path(output).resolve()
-        if path.suffix.lower() not in FORMATS:
-            raise TranscriptError(f"{output}: unknown file type {path.suffix or '(none)'!r}; accepted: {', '.join(FORMATS)}")
-        if path == read or read in path.parents:
-            raise TranscriptError(f"{output}: this would replace the input or lie in it; choose another name or folder")
-        if path in (Path(other).resolve() for other in outputs[:place]):
-            raise TranscriptError(f"{output}: two outputs have this name; choose another one with --rejected")
-        if not path.parent.is_dir():
-            raise TranscriptError(f"{output}: there is no folder {path.parent}; make it first")
-        if path.is_dir():
-            raise TranscriptError(f"{output} is a folder; name a file")
+            click.echo(f"{result.turns} labelled turns written to {output}")
 
 
 def _turn_of(line: str) -> tuple[str | None, str]:
@@ -187,8 +191,9 @@ def _conversations(lines: Iterator[str]) -> Iterator[list[tuple[str | None, str]
 @click.argument("text", required=False)
 @click.option("--role", help="Who says TEXT: customer/客户 or agent/客服.")
 @_model_option
+@_confidence_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a turn, with confidences.")
-def label(text: str | None, role: str | None, model_path: str | None, as_json: bool) -> None:
+def label(text: str | None, role: str | None, model_path: str | None, min_confidence: float, as_json: bool) -> None:
     r"""Label TEXT, or the conversations on standard input.
 
     On standard input a line is a turn, its role may stand in front (客户：…), and an empty line starts the
@@ -199,7 +204,7 @@ def label(text: str | None, role: str | None, model_path: str | None, as_json: b
       funnelnlp label "请问您的订单号是多少？" --role agent
       printf '客服：您好，请问有什么可以帮您\n客户：我要退款！！\n' | funnelnlp label --json
     """
-    model = funnelnlp.load(model_path)
+    model = funnelnlp.load(model_path, min_confidence=min_confidence)
     if text is not None:
         conversations: Iterator[list[tuple[str | None, str]]] = iter([[(role, text)]])
     else:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from funnelnlp.model import Explanation, Model
-from funnelnlp.taxonomy import EMOTION_PHASE, Task
+from funnelnlp.taxonomy import Task
+
+if TYPE_CHECKING:
+    from funnelnlp.batch import Scored
 
 _COLOURS = {"不满": "yellow", "愤怒": "red", "对抗": "bold red", "解决": "green"}
 _GROUPINGS = ("channel", "industry", "batch")
@@ -30,14 +35,40 @@ def _title(task: Task) -> str:
     return task.title or task.name
 
 
-def show_turns(frame: pd.DataFrame, tasks: Sequence[Task], number: int) -> None:
-    """Show the first labelled turns, a blank line between conversations."""
+@contextmanager
+def scoring_progress(*, hidden: bool) -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
+    """Show how far scoring is, on the terminal only; gives a function for that and one that says something meanwhile."""
+    console = Console(stderr=True, highlight=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} turns"),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=hidden or not console.is_terminal, transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield progress, lambda message: console.print(message, markup=False, soft_wrap=True)
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Any) -> Text:
+        return Text(f"{task.speed:,.0f} turns/s" if task.speed else "")
+
+
+def show_turns(rows: pd.DataFrame, tasks: Sequence[Task]) -> None:
+    """Show labelled turns, a blank line between conversations."""
     table = Table(box=None, pad_edge=False)
     table.add_column("", no_wrap=True)
     for task in tasks:
         table.add_column(escape(_title(task)), no_wrap=True)
     table.add_column("内容", overflow="fold")
-    rows = frame.head(number)
     last: Any = None
     for position, row in enumerate(rows.to_dict("records")):
         if position and row.get("conversation_id") != last:
@@ -49,26 +80,22 @@ def show_turns(frame: pd.DataFrame, tasks: Sequence[Task], number: int) -> None:
     _console().print(table)
 
 
-def show_summary(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
+def show_summary(result: Scored, tasks: Sequence[Task]) -> None:
     """Show how often each label occurs, and where customers got angry."""
     console = _console()
-    n_conversations = frame["conversation_id"].nunique() if "conversation_id" in frame else None
-    size = f"{len(frame)} turns" + (f" of {n_conversations} conversations" if n_conversations else "")
-    console.print(f"\n[bold]{size}[/bold]")
+    console.print(
+        f"\n[bold]{result.turns} turns{f' of {result.conversations} conversations' if result.conversations else ''}[/bold]"
+    )
     table = Table(box=None, pad_edge=False, show_header=False)
     for task in tasks:
-        cells = frame[task.name]
-        counts = cells[cells != ""].value_counts()
-        total = max(1, int(counts.sum()))
+        counts = result.labels.get(task.name, {})
+        total = max(1, sum(counts.values()))
         parts = [f"{name} {counts.get(name, 0)} ({100 * counts.get(name, 0) / total:.0f} %)" for name in task.label_names]
         table.add_row(escape(_title(task)), escape("   ".join(parts)))
     console.print(table)
-    if "conversation_id" in frame and EMOTION_PHASE.name in [task.name for task in tasks]:
-        hot = frame[frame[EMOTION_PHASE.name].isin(["愤怒", "对抗"])]
-        names = [str(name) for name in hot["conversation_id"].unique()]
-        if names:
-            shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
-            console.print(f"愤怒/对抗 in {len(names)} conversations: {escape(shown)}")
+    if result.angry:
+        shown = ", ".join(result.angry_names) + (" …" if result.angry > len(result.angry_names) else "")
+        console.print(f"愤怒/对抗 in {result.angry} conversations: {escape(shown)}")
 
 
 def show_counts(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:

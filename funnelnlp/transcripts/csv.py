@@ -5,126 +5,112 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from funnelnlp.errors import TranscriptError
+from funnelnlp.transcripts.cells import is_empty
+from funnelnlp.transcripts.chunk import Broken, Raw
+from funnelnlp.transcripts.encoding import TextSource, skip_mark
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+# A longer cell is taken for a quotation mark that is never closed; a reader must not swallow the rest of the file.
+_LONGEST_CELL = 8_000_000
+_NEVER_CLOSED = "a quotation mark opens a cell here that is never closed; everything after it would be read as one cell"
 
 
-def decode(data: bytes, encoding: str | None, where: str) -> str:
-    """Return the text of a file: by BOM, UTF-8, GB18030 in that order, or by the encoding given.
+def read(path: Path, encoding: str | None, rows: int) -> Iterator[Raw]:
+    """Read a CSV file in chunks; every cell stays the text that it is.
 
-    Raises
+    Parameters
+    ----------
+    path : pathlib.Path
+    encoding : str or None
+        As for `TextSource`.
+    rows : int
+        Size of a chunk.
+
+    Yields
     ------
-    TranscriptError
-        When the bytes do not fit, or fit GB18030 only in a way no Chinese text looks.
+    Raw
+        Index: row number as spreadsheet programs count it, the header being row 1. Broken are rows whose number
+        of cells does not fit the header.
     """
-    if encoding is not None:
-        try:
-            return data.decode(encoding)
-        except LookupError:
-            raise TranscriptError(f"unknown encoding {encoding!r}; try utf-8, gb18030 or big5") from None
-        except UnicodeError as error:
-            place = f" (byte {error.start})" if isinstance(error, UnicodeDecodeError) else ""
-            raise TranscriptError(
-                f"{where}: not {encoding} text{place}; without --encoding, BOM, UTF-8 and GB18030 are tried"
-            ) from None
-    for bom, name in _BOMS:
-        if data.startswith(bom):
-            try:
-                return data.decode(name)
-            except UnicodeDecodeError as error:
-                raise TranscriptError(f"{where}: starts with a {name} mark but is not {name} text ({error.reason})") from None
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        broken = error
-    try:
-        text = data.decode("gb18030")
-    except UnicodeDecodeError:
-        line = data[: broken.start].count(b"\n") + 1
-        raise TranscriptError(
-            f"{where}: neither UTF-8 (fails in line {line}, byte {broken.start}) nor GB18030; give its encoding with "
-            "--encoding, for example --encoding big5"
-        ) from None
-    foreign = [c for c in text if c > "\x7f"]
-    rare = sum(not _in_gb2312(c) for c in foreign)
-    if rare > 0.3 * len(foreign):
-        raise TranscriptError(
-            f"{where}: not UTF-8, and read as GB18030 {rare} of {len(foreign)} characters are ones that Simplified text "
-            "does not use, as with Big5 files. Give the encoding with --encoding (big5, or gb18030 if it is right)"
-        )
-    return text
-
-
-def _in_gb2312(char: str) -> bool:
-    try:
-        char.encode("gb2312")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
-    """Read a CSV file; every cell stays the text that it is.
-
-    Returns
-    -------
-    frame : pandas.DataFrame
-        Index: row number as spreadsheet programs count it, the header being row 1.
-    broken : list of (row, raw text, message)
-        Rows whose number of cells does not fit the header.
-    """
-    text = decode(path.read_bytes(), encoding, str(path)).removeprefix("\ufeff")
-    if "\0" in text:
+    source = TextSource(path, encoding, newline="")
+    if source.has_nul:
         raise TranscriptError(f"{path}: holds NUL bytes, so it is not CSV text (or is UTF-16: try --encoding utf-16)")
-    first_line = text.split("\n", 1)[0]
-    delimiter = max(",\t;", key=first_line.count) if first_line else ","
-    rows: list[list[str]] = []
-    numbers: list[int] = []
-    broken: list[tuple[int, str, str]] = []
-    header: list[str] | None = None
-    # The limit guards against runaway quotes, which strict mode reports anyway; it is a setting of the process.
-    limit = csv.field_size_limit(max(len(text), 131072))
+    with source.open() as file:
+        delimiter = max(",\t;", key=file.readline().count)
+        skip_mark(file)
+        lines = csv.reader(file, delimiter=delimiter, strict=True)
+        names: list[str] = []
+        number, more = 0, True
+        while more:
+            kept: list[list[str]] = []
+            numbers: list[int] = []
+            broken: list[Broken] = []
+            with _long_cells():
+                while len(kept) + len(broken) < rows:
+                    number += 1
+                    try:
+                        row = next(lines)
+                    except StopIteration:
+                        more = False
+                        break
+                    except csv.Error as error:
+                        if "end of data" in str(error) or "field limit" in str(error):
+                            raise TranscriptError(f"{path}, row {number}: {_NEVER_CLOSED}") from None
+                        message = f"not valid CSV: {error}; a cell that starts with a quotation mark must be quoted"
+                        broken.append((number, "", message))
+                        continue
+                    if row and len(row) == len(names):
+                        kept.append(row)
+                        numbers.append(number)
+                    elif row and not names:
+                        names = row
+                    elif row:
+                        message = f"{len(row)} cells where the header has {len(names)}; a text with commas needs quotes"
+                        broken.append((number, delimiter.join(row), message))
+            cells = np.array(kept, dtype=object).reshape(len(kept), len(names))
+            columns = pd.Index(names, dtype=object)
+            frame = pd.DataFrame(cells, columns=columns, index=np.array(numbers, dtype=np.int64), dtype=object)
+            yield Raw(frame, broken, source.share)
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    # The limit is a setting of the process.
+    limit = csv.field_size_limit(_LONGEST_CELL)
     try:
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        for number in itertools.count(1):
-            try:
-                row = next(lines)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                if "end of data" in str(error):
-                    raise TranscriptError(
-                        f"{path}, row {number}: a quotation mark opens a cell here that is never closed; everything after it "
-                        "would be read as one cell"
-                    ) from None
-                broken.append((number, "", f"not valid CSV: {error}; a cell that starts with a quotation mark must be quoted"))
-                continue
-            if not row:
-                continue
-            if header is None:
-                header = row
-            elif len(row) != len(header):
-                message = f"{len(row)} cells where the header has {len(header)}; a text with commas needs quotes"
-                broken.append((number, delimiter.join(row), message))
-            else:
-                rows.append(row)
-                numbers.append(number)
+        yield
     finally:
         csv.field_size_limit(limit)
-    return pd.DataFrame(rows, columns=pd.Index(header or [], dtype=object), index=numbers, dtype=object), broken
 
 
-def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write CSV in UTF-8 with a BOM, which spreadsheet programs need to show Chinese."""
-    frame.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+def header(names: Sequence[str]) -> bytes:
+    """Return the first line, after the BOM that spreadsheet programs need to show Chinese."""
+    return codecs.BOM_UTF8 + _encode([names])
+
+
+def lines(frame: pd.DataFrame) -> bytes:
+    """Return the rows as CSV lines in UTF-8; empty cells are empty."""
+    return _encode(zip(*(_cells(frame.iloc[:, i]) for i in range(frame.shape[1])), strict=True))
+
+
+def _encode(rows: object) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\r\n").writerows(rows)  # type: ignore[arg-type]
+    return text.getvalue().encode()
+
+
+def _cells(column: pd.Series) -> list[object]:
+    cells: list[object] = column.tolist()
+    types = set(map(type, cells))
+    if types <= {str} or types <= {int}:
+        return cells
+    if types == {float}:
+        return ["" if cell != cell else cell for cell in cells]
+    return ["" if is_empty(cell) else cell for cell in cells]

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import uuid
 import warnings
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from funnelnlp.errors import TranscriptError
+from funnelnlp.errors import DamagedError, TranscriptError
 from funnelnlp.transcripts import csv, jsonl, parquet, xlsx
-from funnelnlp.transcripts.frame import in_chinese, tidy, to_records
+from funnelnlp.transcripts.chunk import Chunk, Raw, joined
+from funnelnlp.transcripts.formats import FORMATS, format_of
+from funnelnlp.transcripts.frame import canonical_columns, place, tidy
+from funnelnlp.transcripts.output import Output
 
-FORMATS = (".csv", ".jsonl", ".parquet", ".xlsx")
+CHUNK_ROWS = 20_000
 _SHOWN = 5
+# File, row or line, what is wrong with it.
+Complaint = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,83 @@ class ReadResult:
     rejected: pd.DataFrame
 
 
-def _suffix(path: Path) -> str:
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise TranscriptError(f"{path}: unknown file type {suffix or '(none)'!r}; accepted: {', '.join(FORMATS)}")
-    return suffix
+def transcript_files(path: Path) -> list[Path]:
+    """Return the file, or all transcripts of the folder in the order of their names.
+
+    Raises
+    ------
+    TranscriptError
+        When there is none, or one that is empty or of unknown type.
+    """
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.name.lower().endswith(FORMATS))
+        if not files:
+            raise TranscriptError(f"{path}: no transcript there ({', '.join(FORMATS)})")
+    for file in files:
+        format_of(file)
+        if not file.is_file():
+            raise TranscriptError(f"{file}: no such file")
+        if file.stat().st_size == 0:
+            raise TranscriptError(f"{file}: the file is empty")
+    return files
+
+
+def read_chunks(
+    path: str | Path, *, columns: Mapping[str, str] | None = None, encoding: str | None = None, rows: int = CHUNK_ROWS
+) -> Iterator[Chunk]:
+    """Read a file, or every file of a folder, in chunks of raw rows; memory does not grow with the size.
+
+    Parameters
+    ----------
+    path, columns, encoding
+        As in `load_transcripts`.
+    rows : int
+        Size of a chunk; conversations are cut wherever a chunk ends.
+
+    Yields
+    ------
+    Chunk
+
+    Raises
+    ------
+    TranscriptError
+        As `load_transcripts`.
+    DamagedError
+        When a file cannot be read further.
+    """
+    files = transcript_files(Path(path))
+    sizes = [file.stat().st_size for file in files]
+    for number, file in enumerate(files):
+        unit = "line" if format_of(file) == ".jsonl" else "row"
+        names: dict[str, str] = {}
+        seen: list[str] = []
+        found: list[str] = []
+        n_read = 0
+        try:
+            for raw in _read_raw(file, encoding, rows):
+                found = list(map(str, raw.frame.columns))
+                if not len(raw.frame) + len(raw.broken):
+                    continue
+                if found != seen:
+                    seen, names = found, canonical_columns(found, columns or {}, str(file))
+                n_read += len(raw.frame) + len(raw.broken)
+                share = (sum(sizes[:number]) + raw.share * sizes[number]) / sum(sizes)
+                yield Chunk(str(file), unit, raw.frame.set_axis(found, axis=1), names, raw.broken, share)
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DamagedError(f"{file}: cannot be read{f' after row {n_read}' if n_read else ''} ({reason})") from None
+        if not n_read:
+            raise TranscriptError(f"{file}: no rows in it, only {found or 'blank lines'}")
+
+
+def _read_raw(path: Path, encoding: str | None, rows: int) -> Iterator[Raw]:
+    suffix = format_of(path)
+    if suffix == ".csv":
+        return csv.read(path, encoding, rows)
+    if suffix == ".jsonl":
+        return jsonl.read(path, encoding, rows)
+    return parquet.read(path, rows) if suffix == ".parquet" else xlsx.read(path, rows)
 
 
 def load_transcripts(path: str | Path, *, columns: Mapping[str, str] | None = None, encoding: str | None = None) -> ReadResult:
@@ -49,7 +127,8 @@ def load_transcripts(path: str | Path, *, columns: Mapping[str, str] | None = No
     Parameters
     ----------
     path : str or pathlib.Path
-        A .csv, .jsonl, .parquet or .xlsx file; of a folder all such files are read in the order of their names.
+        A .csv, .jsonl, .parquet, .xlsx, .csv.gz or .jsonl.gz file; of a folder all such files are read in the order of
+        their names.
     columns : mapping of str to str, optional
         Canonical name → column name in the file, where the usual names do not fit.
     encoding : str, optional
@@ -65,51 +144,38 @@ def load_transcripts(path: str | Path, *, columns: Mapping[str, str] | None = No
         When the file as a whole cannot be used: missing, empty, of unknown type or encoding, without a
         role or text column.
     """
-    path = Path(path)
-    if path.is_dir():
-        files = sorted(f for f in path.iterdir() if f.suffix.lower() in FORMATS)
-        if not files:
-            raise TranscriptError(f"{path}: no transcript there ({', '.join(FORMATS)})")
-        results = [load_transcripts(file, columns=columns, encoding=encoding) for file in files]
-        return ReadResult(
-            pd.concat([r.frame for r in results], ignore_index=True),
-            pd.concat([r.rejected for r in results], ignore_index=True),
-        )
-    suffix = _suffix(path)
-    if not path.is_file():
-        raise TranscriptError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise TranscriptError(f"{path}: the file is empty")
-    broken: list[tuple[int, str, str]] = []
-    try:
-        if suffix == ".csv":
-            raw, broken = csv.read(path, encoding)
-        elif suffix == ".jsonl":
-            raw, broken = jsonl.read(path, encoding)
-        elif suffix == ".parquet":
-            raw = parquet.read(path)
-        else:
-            raw = xlsx.read(path)
-    except OSError as error:
-        raise TranscriptError(f"{path}: cannot be read ({error.strerror or error})") from None
-    if raw.empty and not broken:
-        raise TranscriptError(f"{path}: no rows in it, only {list(map(str, raw.columns)) or 'blank lines'}")
-    frame, rejected = tidy(raw, columns or {}, str(path), "line" if suffix == ".jsonl" else "row")
-    if broken:
-        lines = pd.DataFrame([{"row": n, "error": message, "raw": text} for n, text, message in broken])
-        rejected = pd.concat([rejected, lines], ignore_index=True)
-        rejected = rejected.sort_values("row", key=lambda rows: rows.map(lambda r: float(str(r))), ignore_index=True)
-    if len(rejected):
-        rejected.insert(0, "file", str(path))
-    return ReadResult(frame, rejected)
+    frames, rejected = [], []
+    chunks = read_chunks(path, columns=columns, encoding=encoding)
+    for _, of_file in itertools.groupby(chunks, key=lambda chunk: chunk.where):
+        good, bad = tidy(joined(list(of_file)))
+        frames.append(good)
+        rejected.append(bad)
+    return ReadResult(pd.concat(frames, ignore_index=True), pd.concat(rejected, ignore_index=True))
 
 
 def describe_rejected(rejected: pd.DataFrame) -> str:
     """Return the first problems of rejected rows as lines for a person."""
-    lines = [f"{r.file}, row {r.row}: {r.error}" for r in rejected.head(_SHOWN).itertuples()]
-    if len(rejected) > _SHOWN:
-        lines.append(f"… and {len(rejected) - _SHOWN} more rows")
-    return "\n".join(lines)
+    return shortened(complaints(rejected), len(rejected))
+
+
+def complaints(rejected: pd.DataFrame) -> list[Complaint]:
+    """Return the first problems of rejected rows."""
+    return [(str(r.file), str(r.row), str(r.error)) for r in rejected.head(_SHOWN).itertuples()]
+
+
+def shortened(found: Iterable[Complaint], total: int) -> str:
+    """Return the first of so many problems as lines for a person, and how many more there are."""
+    first = sorted(found, key=lambda complaint: (complaint[0], place(complaint[1])))[:_SHOWN]
+    lines = [f"{file}, row {row}: {error}" for file, row, error in first]
+    return "\n".join([*lines, *([f"… and {total - _SHOWN} more rows"] if total > _SHOWN else [])])
+
+
+def unusable(found: Iterable[Complaint], n_bad: int, n_rows: int) -> TranscriptError:
+    """Return the error for bad rows that are not to be left out."""
+    return TranscriptError(
+        f"{n_bad} of {n_rows} rows cannot be used:\n{shortened(found, n_bad)}\n"
+        "Mend them, or leave them out with --on-error skip (on_error='skip' in Python)"
+    )
 
 
 def read_transcripts(
@@ -154,15 +220,13 @@ def read_transcripts(
     result = load_transcripts(path, columns=columns, encoding=encoding)
     if len(result.rejected):
         if on_error == "fail":
-            raise TranscriptError(
-                f"{len(result.rejected)} of {len(result.rejected) + len(result.frame)} rows cannot be used:\n"
-                f"{describe_rejected(result.rejected)}\n"
-                "Mend them, or leave them out with --on-error skip (on_error='skip' in Python)"
-            )
+            n_bad = len(result.rejected)
+            raise unusable(complaints(result.rejected), n_bad, n_bad + len(result.frame))
         if result.frame.empty:
             raise TranscriptError(f"{path}: no usable row in it:\n{describe_rejected(result.rejected)}")
         if rejected_to is not None:
-            atomically(Path(rejected_to), lambda target: csv.write(result.rejected, target))
+            table = csv.header(list(result.rejected.columns)) + csv.lines(result.rejected)
+            atomically(Path(rejected_to), lambda target: target.write_bytes(table))
         warnings.warn(f"{len(result.rejected)} rows left out:\n{describe_rejected(result.rejected)}", UserWarning, stacklevel=2)
     return result.frame
 
@@ -185,19 +249,8 @@ def write_transcripts(frame: pd.DataFrame, path: str | Path, *, column_names: st
     TranscriptError
         For an unknown file type or a place that cannot be written to.
     """
-    path = Path(path)
-    suffix = _suffix(path)
-    if column_names not in ("en", "zh"):
-        raise TranscriptError(f"column_names must be 'en' or 'zh', got {column_names!r}")
-    if records and suffix != ".jsonl":
-        raise TranscriptError(f"{path}: conversation records can be written to .jsonl only")
-    if records:
-        content: Any = to_records(frame)
-        write: Callable[[Any, Path], None] = jsonl.write_records
-    else:
-        content = in_chinese(frame) if column_names == "zh" else frame
-        write = {".csv": csv.write, ".jsonl": jsonl.write, ".parquet": parquet.write, ".xlsx": xlsx.write}[suffix]
-    atomically(path, lambda target: write(content, target))
+    output = Output(Path(path), column_names, records)
+    atomically(output.path, lambda target: output.write(frame, target))
 
 
 def atomically(path: Path, write: Callable[[Path], object]) -> None:

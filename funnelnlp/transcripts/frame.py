@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import infer_dtype
 
 from funnelnlp.errors import TranscriptError
 from funnelnlp.taxonomy import BUILTIN_TASKS, accepted_roles, canonical_role
 from funnelnlp.transcripts.cells import is_empty, plain, whole_number
+from funnelnlp.transcripts.chunk import Chunk
 
 _ALIASES = {
     "conversation_id": (
@@ -102,82 +107,164 @@ def canonical_columns(names: Iterable[object], overrides: Mapping[str, str], whe
     return mapping
 
 
-def tidy(frame: pd.DataFrame, columns: Mapping[str, str], where: str, unit: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give a raw frame the canonical shape and set bad rows apart.
+def tidy_columns(names: Iterable[str]) -> list[str]:
+    """Return the columns that `tidy` gives to rows with these canonical names, in its order."""
+    present = list(names)
+    wanted = {*present, "turn_index"} if "conversation_id" in present else {*present}
+    return [*(name for name in CORE if name in wanted), *(name for name in present if name not in CORE)]
+
+
+def inspect(chunk: Chunk) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Give rows their canonical columns, roles and turn numbers, and find the bad ones.
 
     Parameters
     ----------
+    chunk : Chunk
+        Whole conversations.
+
+    Returns
+    -------
     frame : pandas.DataFrame
-        Index: the row or line number in the source, as a person counts.
-    columns : mapping of str to str
-        Overrides as in `canonical_columns`.
-    where : str
-        Source for error messages.
-    unit : str
-        ``"row"`` or ``"line"``.
+        All rows, index as in the chunk; what bad rows hold in the column that is wrong is undefined.
+    problems : dict of int to str
+        Position of each bad row → what is wrong with it.
+    """
+    frame = chunk.frame.rename(columns=dict(chunk.names))
+    problems: dict[int, str] = {}
+
+    def note(positions: Iterable[int], message: Callable[[Any], str], values: NDArray[Any]) -> None:
+        for position in positions:
+            problems.setdefault(int(position), message(values[position]))
+
+    texts = _objects(frame["text"])
+    if infer_dtype(texts, skipna=False) not in ("string", "empty"):
+        no_text = [position for position, text in enumerate(texts) if not isinstance(text, str)]
+        note(no_text, lambda value: f"text must be text, got {_shown(value)}", texts)
+    frame["text"] = _column(texts, frame)
+
+    given = _objects(frame["role"])
+    roles = _by_value(given, canonical_role)
+    unknown = np.flatnonzero(pd.isna(roles))
+    note(unknown, lambda value: f"unknown role: {_shown(value)}; accepted: {accepted_roles()}", given)
+    frame["role"] = _column(roles, frame)
+
+    conversations = _objects(frame["conversation_id"]) if "conversation_id" in frame else None
+    if conversations is not None:
+        complaints = _by_value(conversations, _id_problem)
+        note(np.flatnonzero(~pd.isna(complaints)), lambda value: str(_id_problem(value)), conversations)
+        frame["conversation_id"] = _column(conversations, frame)
+    if "turn_index" in frame:
+        given = _objects(frame["turn_index"])
+        numbers = _by_value(given, whole_number).astype(float)
+        note(np.flatnonzero(np.isnan(numbers)), lambda value: f"turn_index must be a number, got {value!r}", given)
+        frame["turn_index"] = numbers
+        if conversations is not None:
+            for position, first in _repeated(conversations, numbers, problems):
+                problems[position] = (
+                    f"conversation {conversations[position]!r} has turn_index {numbers[position]:g} twice, "
+                    f"first in {chunk.unit} {frame.index[first]}"
+                )
+    return frame, problems
+
+
+def _column(values: NDArray[Any], frame: pd.DataFrame) -> pd.Series:
+    return pd.Series(values, index=frame.index, dtype=object)
+
+
+def _objects(column: pd.Series) -> NDArray[Any]:
+    return column.to_numpy(dtype=object)
+
+
+def _shown(value: Any) -> str:
+    return "an empty cell" if is_empty(value) else repr(value)
+
+
+def _by_value(values: NDArray[Any], function: Callable[[Any], Any]) -> NDArray[Any]:
+    """Apply a function once to each different value; columns repeat few of them."""
+    try:
+        codes, different = pd.factorize(values, use_na_sentinel=False)
+    except TypeError:  # lists and the like
+        codes, different = np.arange(len(values)), values
+    results = np.empty(len(different), dtype=object)
+    results[:] = [function(value) for value in different]
+    return results[codes]
+
+
+def _id_problem(value: Any) -> str | None:
+    if is_empty(value) or (isinstance(value, str) and not value.strip()):
+        return "conversation_id is an empty cell; every turn must say which conversation it belongs to"
+    return None if isinstance(value, Hashable) else f"conversation_id must be a text or a number, got {value!r}"
+
+
+def _repeated(conversations: NDArray[Any], numbers: NDArray[Any], problems: Mapping[int, str]) -> list[tuple[int, int]]:
+    """Return (position, position of the first) for turns that a conversation has already."""
+    usable = np.setdiff1d(np.arange(len(numbers)), list(problems))
+    turns = pd.DataFrame({"conversation": pd.factorize(conversations[usable])[0], "number": numbers[usable]})
+    again = turns.duplicated(keep=False).to_numpy()
+    first: dict[tuple[Any, Any], int] = {}
+    repeated = []
+    for position, *turn in zip(usable[again], *turns[again].to_numpy().T, strict=True):
+        before = first.setdefault(tuple(turn), int(position))
+        if before != position:
+            repeated.append((int(position), before))
+    return repeated
+
+
+def tidy(chunk: Chunk) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give raw rows the canonical shape and set bad ones apart.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        Whole conversations.
 
     Returns
     -------
     good : pandas.DataFrame
         Canonical columns (ids and index added where absent), then the others, fresh index.
     rejected : pandas.DataFrame
-        The bad rows as they came, with the columns ``row`` and ``error`` in front.
+        Bad rows and broken lines as they came, in the order of the file, with the columns ``file``, ``row`` and
+        ``error`` in front.
     """
-    mapping = canonical_columns(frame.columns, columns, where)
-    renamed = frame.rename(columns=mapping)
-    problems: dict[Any, str] = {}
-
-    def note(row: Any, message: str) -> None:
-        problems.setdefault(row, message)
-
-    def shown(value: Any) -> str:
-        return "an empty cell" if is_empty(value) else repr(value)
-
-    for row, text in renamed["text"].items():
-        if not isinstance(text, str):
-            note(row, f"text must be text, got {shown(text)}")
-    given = renamed["role"].tolist()
-    roles = [canonical_role(value) for value in given]
-    for row, value, role in zip(renamed.index, given, roles, strict=True):
-        if role is None:
-            note(row, f"unknown role: {shown(value)}; accepted: {accepted_roles()}")
-    renamed["role"] = pd.Series(roles, index=renamed.index, dtype=object)
-    if "conversation_id" in renamed:
-        for row, value in renamed["conversation_id"].items():
-            if is_empty(value) or (isinstance(value, str) and not value.strip()):
-                note(row, "conversation_id is an empty cell; every turn must say which conversation it belongs to")
-            elif not isinstance(value, Hashable):
-                note(row, f"conversation_id must be a text or a number, got {value!r}")
-    if "turn_index" in renamed:
-        numbers = {row: whole_number(value) for row, value in renamed["turn_index"].items()}
-        for row, number in numbers.items():
-            if number is None:
-                note(row, f"turn_index must be a number, got {renamed.at[row, 'turn_index']!r}")
-        renamed["turn_index"] = pd.Series(numbers, dtype=object)
-        if "conversation_id" in renamed:
-            first: dict[tuple[Any, Any], Any] = {}
-            for row, conversation in renamed["conversation_id"].items():
-                if row not in problems:
-                    seen = first.setdefault((conversation, numbers[row]), row)
-                    if seen != row:
-                        turn = f"{numbers[row]:g}"
-                        note(row, f"conversation {conversation!r} has turn_index {turn} twice, first in {unit} {seen}")
-    bad = renamed.index.isin(list(problems))
-    # A file of rejected rows that comes back mended or not has columns of these names already.
-    rejected = frame[bad].rename(columns={name: f"{name}_original" for name in ("file", "row", "error", "raw")})
-    rejected.insert(0, "error", [problems[row] for row in rejected.index])
-    rejected.insert(0, "row", rejected.index)
-    good = renamed[~bad].reset_index(drop=True)
-    if "turn_index" in good:
-        good["turn_index"] = pd.to_numeric(good["turn_index"]).astype("int64" if _whole(good["turn_index"]) else float)
-    elif "conversation_id" in good:
+    frame, problems = inspect(chunk)
+    good = without(frame, problems)
+    if "turn_index" not in good and "conversation_id" in good:
         good["turn_index"] = good.groupby("conversation_id", sort=False, dropna=False).cumcount()
-    front = [name for name in CORE if name in good]
-    return good[[*front, *(c for c in good.columns if c not in front)]], rejected.reset_index(drop=True)
+    return arranged(good), rejected_rows(chunk, problems)
 
 
-def _whole(numbers: pd.Series) -> bool:
-    return bool((numbers == numbers.round()).all())
+def without(frame: pd.DataFrame, problems: Mapping[int, str]) -> pd.DataFrame:
+    """Return the rows at positions that have no problem, with a fresh index."""
+    if problems:
+        frame = frame.iloc[np.setdiff1d(np.arange(len(frame)), list(problems))]
+    return frame.reset_index(drop=True)
+
+
+def arranged(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with the canonical columns in front and turn numbers whole where they are."""
+    if "turn_index" in frame and (frame["turn_index"] == frame["turn_index"].round()).all():
+        frame["turn_index"] = frame["turn_index"].astype("int64")
+    return frame[tidy_columns(map(str, frame.columns))]
+
+
+def rejected_rows(chunk: Chunk, problems: Mapping[int, str]) -> pd.DataFrame:
+    """Return bad rows and broken lines as they came, in the order of the file."""
+    positions = sorted(problems)
+    # A file of rejected rows that comes back mended or not has columns of these names already.
+    rejected = chunk.frame.iloc[positions].rename(columns={name: f"{name}_original" for name in ("file", "row", "error", "raw")})
+    rejected.insert(0, "error", [problems[position] for position in positions])
+    rejected.insert(0, "row", rejected.index)
+    if chunk.broken:
+        lines = pd.DataFrame([{"row": number, "error": message, "raw": text} for number, text, message in chunk.broken])
+        rejected = pd.concat([rejected, lines])
+        rejected = rejected.sort_values("row", key=lambda rows: rows.map(place))
+    rejected.insert(0, "file", chunk.where)
+    return rejected.reset_index(drop=True)
+
+
+def place(row: object) -> tuple[int, ...]:
+    """Return what sorts row numbers and ``line.turn``."""
+    return tuple(map(int, str(row).split(".")))
 
 
 def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -196,35 +283,51 @@ def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """
     if "conversation_id" not in frame.columns:
         raise TranscriptError("records need a conversation_id column; this frame has none")
-    groups = frame.groupby("conversation_id", sort=False, dropna=False)
+    codes = pd.factorize(frame["conversation_id"], use_na_sentinel=False)[0]
+    keys = (frame["turn_index"].to_numpy(), codes) if "turn_index" in frame else (codes,)
+    order = np.lexsort(keys)
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    cells = {name: [plain(cell) for cell in frame[name].iloc[order]] for name in frame.columns}
     own = {"conversation_id", "turn_index", "role", "text", *CHINESE_COLUMNS}
     shared = [
-        c
-        for c in frame.columns
-        if c not in own and not str(c).endswith("_confidence") and (groups[c].nunique(dropna=False) <= 1).all()
+        name
+        for name in frame.columns
+        if name not in own and not str(name).endswith("_confidence") and _constant(cells[name], codes[order])
     ]
-    inner = [c for c in frame.columns if c not in {"conversation_id", "turn_index", *shared}]
+    inner = [name for name in frame.columns if name not in {"conversation_id", "turn_index", *shared}]
     records = []
-    for conversation, rows in groups:
-        if "turn_index" in rows:
-            rows = rows.sort_values("turn_index", kind="stable")
-        first = rows.iloc[0]
+    for start, end in itertools.pairwise([*starts.tolist(), len(frame)]):
+        turns = zip(*(cells[name][start:end] for name in inner), strict=True)
         records.append(
             {
-                "conversation_id": plain(conversation),
-                **{c: plain(first[c]) for c in shared if not is_empty(first[c])},
-                "turns": [
-                    {c: plain(v) for c, v in zip(inner, row, strict=True) if not is_empty(v)}
-                    for row in rows[inner].itertuples(index=False, name=None)
-                ],
+                "conversation_id": cells["conversation_id"][start],
+                **{name: cells[name][start] for name in shared if not is_empty(cells[name][start])},
+                "turns": [{n: cell for n, cell in zip(inner, turn, strict=True) if not is_empty(cell)} for turn in turns],
             }
         )
     return records
 
 
-def in_chinese(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame with Chinese column names and roles."""
-    names = [CHINESE_COLUMNS.get(str(name), str(name)) for name in frame.columns]
+def _constant(cells: list[Any], conversations: NDArray[np.int64]) -> bool:
+    """Tell whether cells, sorted by conversation, change between conversations only."""
+    inside = conversations[1:] == conversations[:-1]
+    return all(before == after for before, after in itertools.compress(itertools.pairwise(cells), inside))
+
+
+def chinese_names(columns: Iterable[object]) -> list[str]:
+    """Return the Chinese names of columns; other columns keep theirs.
+
+    Raises
+    ------
+    TranscriptError
+        When two would have the same name.
+    """
+    names = [CHINESE_COLUMNS.get(str(name), str(name)) for name in columns]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise TranscriptError(f"with Chinese column names two columns would be called {twice[0]!r}; write English ones")
-    return frame.assign(role=frame["role"].map(_CHINESE_ROLES)).set_axis(names, axis=1)
+    return names
+
+
+def in_chinese(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with Chinese column names and roles."""
+    return frame.assign(role=frame["role"].map(_CHINESE_ROLES)).set_axis(chinese_names(frame.columns), axis=1)

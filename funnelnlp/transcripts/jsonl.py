@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable, Iterator
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -10,52 +13,76 @@ import pandas as pd
 
 from funnelnlp.errors import TranscriptError
 from funnelnlp.transcripts.cells import plain
-from funnelnlp.transcripts.csv import decode
+from funnelnlp.transcripts.chunk import Broken, Raw
+from funnelnlp.transcripts.encoding import TextSource
 
 
-def read(path: Path, encoding: str | None) -> tuple[pd.DataFrame, list[tuple[int, str, str]]]:
-    """Read JSON Lines; a line is a turn, or a record with a list ``turns``.
+def read(path: Path, encoding: str | None, rows: int) -> Iterator[Raw]:
+    """Read JSON Lines in chunks; a line is a turn, or a record with a list ``turns``.
 
-    Returns
-    -------
-    frame : pandas.DataFrame
+    Parameters
+    ----------
+    path : pathlib.Path
+    encoding : str or None
+        As for `TextSource`.
+    rows : int
+        Size of a chunk, not counting what the last record of it has more.
+
+    Yields
+    ------
+    Raw
         Index: line number for flat rows, ``line.turn`` for turns of a record. Keys of a record other than
-        ``turns`` become columns of each of its turns.
-    broken : list of (line, raw text, message)
-        Lines that are not JSON, not an object, or whose turns are not objects.
+        ``turns`` become columns of each of its turns; a chunk has all columns that were seen so far. Broken are
+        lines that are not JSON, not an object, or whose turns are not objects.
     """
-    rows: list[dict[str, Any]] = []
-    places: list[int | str] = []
-    broken: list[tuple[int, str, str]] = []
-    for number, line in enumerate(decode(path.read_bytes(), encoding, str(path)).removeprefix("\ufeff").split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            item = json.loads(line)
-            if "\\u" in line:
-                item = _whole_characters(item)
-        except (ValueError, RecursionError) as error:
-            broken.append((number, line, f"not valid JSON: {error}"))
-            continue
-        if not isinstance(item, dict):
-            broken.append((number, line, f"expected an object, got {type(item).__name__}"))
-        elif "turns" not in item:
-            rows.append(item)
-            places.append(number)
-        elif not isinstance(item["turns"], list) or not all(isinstance(turn, dict) for turn in item["turns"]):
-            broken.append((number, line, "'turns' must be a list of objects with 'role' and 'text'"))
-        else:
-            shared = {key: value for key, value in item.items() if key != "turns"}
-            for index, turn in enumerate(item["turns"]):
-                rows.append({**shared, "turn_index": index, **turn})
-                places.append(f"{number}.{index}")
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    data = {key: pd.Series([row.get(key) for row in rows], dtype=object, index=places) for key in columns}
-    frame = pd.DataFrame(data, index=places)
-    if not rows and broken:
-        first = broken[0]
-        raise TranscriptError(f"{path}, line {first[0]}: {first[2]}")
-    return frame, broken
+    source = TextSource(path, encoding, newline="\n")
+    columns: dict[str, None] = {}
+    with source.open() as file:
+        lines = enumerate(file, 1)
+        more = True
+        while more:
+            turns: list[dict[str, Any]] = []
+            places: list[int | str] = []
+            broken: list[Broken] = []
+            while len(turns) + len(broken) < rows:
+                number, line = next(lines, (0, ""))
+                if not number:
+                    more = False
+                    break
+                if line.strip():
+                    try:
+                        _take(number, line, turns, places)
+                    except (ValueError, RecursionError) as error:
+                        broken.append((number, line.rstrip("\n"), str(error)))
+            for turn in turns:
+                columns.update(dict.fromkeys(turn))
+            if broken and not columns:
+                raise TranscriptError(f"{path}, line {broken[0][0]}: {broken[0][2]}")
+            index = pd.Index(places, dtype=object)
+            data = {key: pd.Series([turn.get(key) for turn in turns], index, dtype=object) for key in columns}
+            yield Raw(pd.DataFrame(data, index), broken, source.share)
+
+
+def _take(number: int, line: str, turns: list[dict[str, Any]], places: list[int | str]) -> None:
+    """Add the turns of a line; ValueError says why there are none."""
+    try:
+        item = json.loads(line)
+        if "\\u" in line:
+            item = _whole_characters(item)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not valid JSON: {error}") from None
+    if not isinstance(item, dict):
+        raise ValueError(f"expected an object, got {type(item).__name__}")
+    if "turns" not in item:
+        turns.append(item)
+        places.append(number)
+        return
+    if not isinstance(item["turns"], list) or not all(isinstance(turn, dict) for turn in item["turns"]):
+        raise ValueError("'turns' must be a list of objects with 'role' and 'text'")
+    shared = {key: value for key, value in item.items() if key != "turns"}
+    for index, turn in enumerate(item["turns"]):
+        turns.append({**shared, "turn_index": index, **turn})
+        places.append(f"{number}.{index}")
 
 
 def _whole_characters(value: Any) -> Any:
@@ -69,17 +96,30 @@ def _whole_characters(value: Any) -> Any:
     return value
 
 
-def write(frame: pd.DataFrame, path: Path) -> None:
-    """Write one JSON object a row, in UTF-8; empty numbers become null."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        names = [str(c) for c in frame.columns]
-        for row in frame.itertuples(index=False, name=None):
-            cells = {n: plain(v) for n, v in zip(names, row, strict=True)}
-            file.write(json.dumps(cells, ensure_ascii=False, default=str) + "\n")
+def lines(frame: pd.DataFrame) -> bytes:
+    """Return one JSON object a row, in UTF-8; empty numbers become null."""
+    if frame.empty:
+        return b""
+    keys = [_text(name).replace("%", "%%") for name in map(str, frame.columns)]
+    template = "{" + ", ".join(f"{key}: %s" for key in keys) + "}\n"
+    cells = (_fragments(frame.iloc[:, i]) for i in range(frame.shape[1]))
+    return "".join([template % row for row in zip(*cells, strict=True)]).encode()
 
 
-def write_records(records: list[dict[str, Any]], path: Path) -> None:
-    """Write one conversation record a line, in UTF-8."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for record in records:
-            file.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+def _fragments(column: pd.Series) -> list[str]:
+    """Return every cell as JSON, a column at a time because most columns hold one type."""
+    cells = column.tolist()
+    types = set(map(type, cells))
+    if types == {str}:
+        return [encode_basestring(cell) for cell in cells]
+    if types == {int} or (types == {float} and math.inf not in cells and -math.inf not in cells):
+        return ["null" if cell != cell else repr(cell) for cell in cells]
+    return [_text(plain(cell)) for cell in cells]
+
+
+_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
+def record_lines(records: Iterable[dict[str, Any]]) -> bytes:
+    """Return one conversation record a line, in UTF-8."""
+    return "".join(f"{_text(record)}\n" for record in records).encode()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from funnelnlp.errors import TranscriptError
+from funnelnlp.transcripts.chunk import Raw
 
 _MAX_ROWS = 1_048_575
 _MAX_CELL = 32_767
 
 
-def read(path: Path) -> pd.DataFrame:
-    """Read the first sheet; index: row number as the spreadsheet shows it."""
+def read(path: Path, rows: int) -> Iterator[Raw]:
+    """Read the first sheet, which is held whole, in chunks; index: row number as the spreadsheet shows it."""
     import python_calamine
 
     try:
@@ -22,7 +24,9 @@ def read(path: Path) -> pd.DataFrame:
         raise TranscriptError(f"{path}: cannot be read as an Excel workbook ({error})") from None
     frame = frame.astype(object)
     frame.index = pd.RangeIndex(2, len(frame) + 2)
-    return frame[(frame != "").any(axis=1)]
+    frame = frame[(frame != "").any(axis=1)]
+    for start in range(0, max(1, len(frame)), rows):
+        yield Raw(frame.iloc[start : start + rows], [], min(1.0, (start + rows) / max(1, len(frame))))
 
 
 def write(frame: pd.DataFrame, path: Path) -> None:
