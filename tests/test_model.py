@@ -10,6 +10,7 @@ from itertools import chain, pairwise
 
 import numpy as np
 import opencc
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.feature_extraction import DictVectorizer

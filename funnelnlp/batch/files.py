@@ -398,7 +398,7 @@ class _Work:
 
     def _write_scattered(self) -> list[Facts]:
         files = [self.buckets.file(number, "labels") for number in range(self.buckets.count())]
-        with closing(scatter.LabelSource(files, self.labeller.scorer.model.tasks)) as source:
+        with closing(scatter.LabelSource(files, self.labeller.scorer.model)) as source:
             parts = cut(self.chunks(), self.rows, anywhere=True)
             labelled = ((part, source.before(part.first + part.rows)) for part in parts)
             return self._pass(labelled, scatter.BlockWriter(self.labeller), "writing")

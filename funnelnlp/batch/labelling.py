@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from funnelnlp.batch.cutting import Part
 from funnelnlp.batch.parts import Facts, Parts
 from funnelnlp.batch.scorer import TurnScorer
+from funnelnlp.model import Model
 from funnelnlp.taxonomy import EMOTION_PHASE, Task
 from funnelnlp.transcripts.chunk import Chunk, joined
 from funnelnlp.transcripts.files import complaints
@@ -71,7 +72,7 @@ class Labeller:
         rejected = pd.concat([bad for _, bad in tidied], ignore_index=True)
         if order.check_only:
             return {"number": order.part.number, "rows": len(frame), **rejection(rejected)}
-        labelled = rounded(self.scorer(with_columns(frame, order.columns)), self.scorer.model.tasks)
+        labelled = rounded(self.scorer(with_columns(frame, order.columns)), self.scorer.model)
         return self.finish(order, labelled, rejected, summary(labelled, self.scorer.model.tasks))
 
     def finish(self, order: Order, labelled: pd.DataFrame, rejected: pd.DataFrame, more: Facts) -> Facts:
@@ -105,9 +106,9 @@ def with_columns(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     return frame.assign(**absent)[list(columns)]
 
 
-def rounded(labelled: pd.DataFrame, tasks: Iterable[Task]) -> pd.DataFrame:
+def rounded(labelled: pd.DataFrame, model: Model) -> pd.DataFrame:
     """Return the frame with readable confidences."""
-    return labelled.assign(**{name: labelled[name].round(_DECIMALS) for name in (f"{task.name}_confidence" for task in tasks)})
+    return labelled.assign(**{name: labelled[name].round(_DECIMALS) for name, kind in model.columns.items() if kind is float})
 
 
 def shown_columns(frame: pd.DataFrame, tasks: Iterable[Task]) -> list[str]:

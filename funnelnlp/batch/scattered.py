@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from funnelnlp.batch.labelling import Labeller, Order, by_file, rejection, rounded, summary, with_columns
 from funnelnlp.batch.parts import Facts, Parts, settle
 from funnelnlp.batch.scorer import TurnScorer, buckets
-from funnelnlp.taxonomy import Task
+from funnelnlp.model import Model
 from funnelnlp.transcripts.chunk import Chunk
 from funnelnlp.transcripts.frame import CORE, arranged, inspect, rejected_rows, without
 
@@ -23,11 +23,13 @@ _N_BUCKETS = 256
 _BUFFERED = 1024
 
 
-def _record(tasks: Sequence[Task]) -> np.dtype[Any]:
-    """Return the type of what is kept of a labelled row until the row is read again."""
-    labels = [(task.name, np.int16) for task in tasks]
-    confidences = [(f"{task.name}_confidence", np.float64) for task in tasks]
-    return np.dtype([("row", np.int64), ("usable", np.bool_), ("turn_index", np.float64), *labels, *confidences])
+_KEPT_AS: dict[type, Any] = {str: np.int16, float: np.float64, bool: np.bool_}
+
+
+def _record(model: Model) -> np.dtype[Any]:
+    """Return the type of what is kept of a labelled row until the row is read again; a label is kept as its number."""
+    columns = [(name, _KEPT_AS[kind]) for name, kind in model.columns.items()]
+    return np.dtype([("row", np.int64), ("usable", np.bool_), ("turn_index", np.float64), *columns])
 
 
 # --- gathering ------------------------------------------------------------------------------------------------------
@@ -116,7 +118,7 @@ class BucketLabeller:
 
     def __call__(self, bucket: Bucket) -> Facts:
         """Return the facts of the bucket."""
-        tasks = self.scorer.model.tasks
+        model = self.scorer.model
         pieces: list[tuple[NDArray[np.int64], Chunk]] = []
         for member in bucket.members:
             with _gathered(self.parts.folder, member).open("rb") as file:
@@ -133,16 +135,17 @@ class BucketLabeller:
             start += len(frame)
             frames.append(usable)
             rejected.append(rejected_rows(chunk, problems))
-        labelled = rounded(self.scorer(pd.concat(frames)), tasks)
-        kept = np.zeros(len(rows), dtype=_record(tasks))
+        labelled = rounded(self.scorer(pd.concat(frames)), model)
+        kept = np.zeros(len(rows), dtype=_record(model))
         kept["row"] = rows
         kept["usable"][labelled.index] = True
         if "turn_index" in labelled:
             kept["turn_index"][labelled.index] = labelled["turn_index"].to_numpy(dtype=float, na_value=np.nan)
-        for task in tasks:
-            kept[task.name] = -1
-            kept[task.name][labelled.index] = pd.Index(task.label_names).get_indexer(pd.Index(labelled[task.name]))
-            kept[f"{task.name}_confidence"][labelled.index] = labelled[f"{task.name}_confidence"]
+        for name, kind in model.columns.items():
+            values = labelled[name]
+            kept[name][labelled.index] = (
+                pd.Index(model.task(name).label_names).get_indexer(pd.Index(values)) if kind is str else values
+            )
         kept.sort(order="row")
         settle(self.parts.file(bucket.number, "labels"), lambda path: path.write_bytes(kept.tobytes()))
         facts = {
@@ -151,7 +154,7 @@ class BucketLabeller:
             "input_rows": len(rows),
             "rows": len(labelled),
             **rejection(pd.concat(rejected)),
-            **summary(labelled, tasks),
+            **summary(labelled, model.tasks),
         }
         self.parts.finish(bucket.number, facts)
         return facts
@@ -175,11 +178,11 @@ class LabelSource:
     Parameters
     ----------
     files : sequence of pathlib.Path
-    tasks : sequence of Task
+    model : Model
     """
 
-    def __init__(self, files: Sequence[Path], tasks: Sequence[Task]) -> None:
-        self._type = _record(tasks)
+    def __init__(self, files: Sequence[Path], model: Model) -> None:
+        self._type = _record(model)
         self._files = [file.open("rb") for file in files]
         self._buffers = [np.empty(0, self._type) for _ in files]
 
@@ -214,7 +217,7 @@ class BlockWriter:
 
     def __call__(self, order: Order) -> Facts:
         """Return the facts of the part."""
-        tasks = self.labeller.scorer.model.tasks
+        model = self.labeller.scorer.model
         assert order.labels is not None  # noqa: S101
         frames, rejected = [], []
         start = 0
@@ -234,8 +237,8 @@ class BlockWriter:
         names = self.labeller.scorer(frame.head(0)).columns[: frame.shape[1]]
         labels = order.labels[order.labels["usable"]]
         columns: dict[str, Any] = {}
-        for task in tasks:
-            columns[task.name] = np.array([*task.label_names, ""], dtype=object)[labels[task.name]]
-            columns[f"{task.name}_confidence"] = labels[f"{task.name}_confidence"]
+        for name, kind in model.columns.items():
+            values = labels[name]
+            columns[name] = np.array([*model.task(name).label_names, ""], dtype=object)[values] if kind is str else values
         labelled = frame.set_axis(names, axis=1).assign(**columns)
         return self.labeller.finish(order, labelled, pd.concat(rejected, ignore_index=True), {})

@@ -316,6 +316,7 @@ def evaluate(
       funnelnlp evaluate labelled.csv --model my-model --compare my-old-model
       funnelnlp evaluate labelled.csv --cross-validate --leave-out channel,batch
     """
+    from funnelnlp.batch.files import check_outputs
     from funnelnlp.cli.screen import show_evaluation
     from funnelnlp.training import compare_predictions, cross_predict, draw_plots, measure, mistakes, predict
     from funnelnlp.training.plots import check_plotting
@@ -332,7 +333,7 @@ def evaluate(
     if json_path and Path(json_path).suffix.lower() != ".json":
         raise TranscriptError(f"{json_path}: the figures are written as .json")
     if errors_path:
-        _check_outputs(data, errors_path)
+        check_outputs(Path(data), Path(errors_path))
     if plots_folder:
         check_plotting()
     frame = funnelnlp.read_transcripts(data, columns=columns, encoding=encoding)

@@ -261,6 +261,16 @@ class Model:
         return scaled
 
     @cached_property
+    def columns(self) -> dict[str, type]:
+        """Every column that `label_frame` adds, in their order, and what it holds: str (a label), float or bool."""
+        result: dict[str, type] = {}
+        for task in self.tasks:
+            result |= {task.name: str, f"{task.name}_confidence": float}
+            if task.name in self.alert_thresholds:
+                result[f"{task.name}_alert"] = bool
+        return {**result, "familiarity": float}
+
+    @cached_property
     def _label_arrays(self) -> dict[str, NDArray[Any]]:
         return {task.name: np.array([*task.label_names, ""], dtype=object) for task in self.tasks}
 
