@@ -141,10 +141,10 @@ def load(folder: str | Path) -> Model:
     listed = head.get("parts")
     if not isinstance(listed, dict):
         raise ModelError(f"{folder / 'model.json'} is damaged: it lists no parts")
-    data = {name: _read_part(folder / name, listed.get(name)) for name in _PARTS}
     try:
-        arrays = {name: _array(data[f"{name}.npy"], folder / f"{name}.npy") for name in _ARRAYS}
-        features = json.loads(data["features.json"])
+        # One after the other, so that no two copies of all are in memory.
+        arrays = {n: _array(_read_part(folder / f"{n}.npy", listed.get(f"{n}.npy")), folder / f"{n}.npy") for n in _ARRAYS}
+        features = json.loads(_read_part(folder / "features.json", listed.get("features.json")))
         lexicons = Lexicons(features["lexicons"])
         if lexicons.digest != head["lexicons_sha256"]:
             raise ModelError(f"{folder}: the lexicons do not match their checksum in model.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +65,13 @@ class Products:
         np.multiply(weights.own, weight, out=self._own[:, :k])
         self._own[:, k:] = weight * weight
         self._memory = weights.memory * weight[: encoder.n_context]
-        # Words and cues also count in later turns: one row holds both, so that it is gathered once.
-        self._lasting = np.concatenate([self._own[: encoder.n_context], self._memory], axis=1)
         self._place = weights.structure[PLACE_FEATURES].sum(axis=1) + weights.bias
         self._length = weights.structure[LENGTH_FEATURES].sum(axis=1)
+
+    @cached_property
+    def _lasting(self) -> Floats:
+        """Words and cues count in their own and in later turns; one row holds both, so that it is gathered once."""
+        return np.concatenate([self._own[: len(self._memory)], self._memory], axis=1)
 
     def many(self, encoded: Encoded) -> tuple[Floats, Floats]:
         """Return what turns add to their own scores, shape (n, k), and to those of later turns, shape (n, 2 * k).

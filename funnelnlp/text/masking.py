@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from funnelnlp.text.placeholders import CHAR, NAME_OF_CHAR, RULES
+from funnelnlp.text.placeholders import CHAR, NAME_OF_CHAR, all_rules
 
 _PERSONAL = {CHAR[name]: name for name in "编号 电话 证件号 银行卡 邮箱 车牌 链接 提及".split()}
 _WORTH_A_LOOK = re.compile(
@@ -45,7 +45,7 @@ def personal_data(text: str) -> list[tuple[int, int, str]]:
     if not _WORTH_A_LOOK.search(line):
         return []
     places = [(i, i + 1) for i in range(len(line))]
-    for trigger, changes in RULES:
+    for trigger, changes in all_rules():
         if trigger.search(line):
             for pattern, replacement in changes:
                 line, places = _replace(pattern, replacement, line, places)

@@ -9,7 +9,7 @@ personal data is gone before any feature is counted. Masks that logs already con
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
@@ -101,10 +101,13 @@ _N, _T = CHAR["数字"], CHAR["时间"]
 _Replacement = str | Callable[[re.Match[str]], str]
 # What a line must hold, and what is then replaced in it by what.
 _Rule = tuple[re.Pattern[str], tuple[tuple[re.Pattern[str], _Replacement], ...]]
+_RuleText = tuple[str, *tuple[tuple[str, _Replacement], ...]]
 
 
-def _rule(trigger: str, *changes: tuple[str, _Replacement]) -> _Rule:
-    return re.compile(trigger), tuple((re.compile(pattern), replacement) for pattern, replacement in changes)
+@cache
+def _compiled(rules: tuple[_RuleText, ...]) -> tuple[_Rule, ...]:
+    """Compile rules when the first line needs them: that takes longer than labelling a hundred turns."""
+    return tuple((re.compile(trigger), tuple((re.compile(p), new) for p, new in changes)) for trigger, *changes in rules)
 
 
 # Text is lower-case, half-width and Simplified when these run, in this order; none may cross a line break. Most turns
@@ -113,16 +116,16 @@ def _rule(trigger: str, *changes: tuple[str, _Replacement]) -> _Rule:
 # character class and look back after it: that is what the regular-expression engine searches for fastest.
 ANY_DATA = re.compile(rf"[\d{_N}a-z@#*\[]")
 _MARK_RULES = (
-    _rule("#e-", (r"#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\])(?:#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\]))*", CHAR["表情"])),
-    _rule(r"\[", (r"\[([^\[\]\n]{1,12})\]", _bracket)),
-    _rule(
+    ("#e-", (r"#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\])(?:#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\]))*", CHAR["表情"])),
+    (r"\[", (r"\[([^\[\]\n]{1,12})\]", _bracket)),
+    (
         "@",
         (
             r"(?<![a-z0-9._%+-])(?:[a-z0-9._%+-]{1,64}|[\u4e00-\u9fff]{1,4}) ?@ ?[a-z0-9-]{1,63}(?:[.,][a-z0-9-]{1,63})+",
             CHAR["邮箱"],
         ),
     ),
-    _rule(
+    (
         r"[a-z]\.[a-z]|://",
         (
             r"(?:https?://|www\.)[!-~\ue000-\ue01f]+(?:/[^\s,，。；;、()（）\"<>]+)?"
@@ -131,11 +134,11 @@ _MARK_RULES = (
             CHAR["链接"],
         ),
     ),
-    _rule("@", (r"@[\w-]{1,16}?(?:客服|官方微博|官微|官方|小助手)(?![\u4e00-\u9fff]{0,2}部)|@[\w-]{1,16}", CHAR["提及"])),
+    ("@", (r"@[\w-]{1,16}?(?:客服|官方微博|官微|官方|小助手)(?![\u4e00-\u9fff]{0,2}部)|@[\w-]{1,16}", CHAR["提及"])),
 )
 _ANY_NUMBER = re.compile(rf"[\d{_N}{_T}]")
 _NUMBER_RULES = (
-    _rule(
+    (
         r"\d(?:[ -]?[\da-z*]){3}",
         (rf"[{_PLATE_PROVINCES}][a-z][·•. ]?(?=[a-z]*\d)[a-z0-9]{{4,5}}[a-z0-9警学挂港澳](?![a-z0-9])", CHAR["车牌"]),
         (r"(?<![a-z0-9])(?:\d{17}[\dx]|\d{6}[ -]\d{8}[ -]\d{3}[\dx]|\d{6}\*{4,8}\d{2,3}[\dx])(?![a-z0-9])", CHAR["证件号"]),
@@ -147,7 +150,7 @@ _NUMBER_RULES = (
             CHAR["电话"],
         ),
     ),
-    _rule(
+    (
         r"[¥￥$元块毛金币bd]",
         (
             rf"(?:¥|￥|\$|rmb|hk\$|nt\$) ?[\d{_N}]++(?:[,.]\d++)*+(?:万|w|k)?"
@@ -156,7 +159,7 @@ _NUMBER_RULES = (
             CHAR["金额"],
         ),
     ),
-    _rule(
+    (
         r"\d[-/.年月:点日号]",
         (
             r"\d(?<!\d\d)(?:\d{1,3}[-/.年] ?\d{1,2}[-/.月] ?\d{1,2}[日号]?(?!\d)|\d{3}年(?:\d{1,2}月)?"
@@ -164,13 +167,13 @@ _NUMBER_RULES = (
             _T,
         ),
     ),
-    _rule(_T, (rf"{_T}(?: ?[-~到至]? ?{_T})+", _T)),
-    _rule(r"\d{3}[ -]\d{3}", (r"(?<![a-z0-9])\d{3,}+(?:[ -]\d{3,}+)+(?![a-z0-9])", CHAR["编号"])),
-    _rule(
+    (_T, (rf"{_T}(?: ?[-~到至]? ?{_T})+", _T)),
+    (r"\d{3}[ -]\d{3}", (r"(?<![a-z0-9])\d{3,}+(?:[ -]\d{3,}+)+(?![a-z0-9])", CHAR["编号"])),
+    (
         r"\d(?:[a-z_-]*\d){4}",
         (r"(?<![a-z0-9_-])(?=[a-z_-]*(?:\d[a-z_-]*){5})[a-z0-9_-]{6,}", CHAR["编号"]),
     ),
-    _rule(
+    (
         r"[号信xq][:是为 ]{0,3}[a-z_-]{0,20}\d",
         (
             r"((?:订单|运单|快递单|工|服务)单?号[:是为 ]{0,3}|(?:微信号?|wx|vx|qq号?|q号)[:是为 ]{0,3})"
@@ -178,19 +181,23 @@ _NUMBER_RULES = (
             lambda m: m[1] + CHAR["编号"],
         ),
     ),
-    _rule(r"\d", (r"\d(?<![a-z0-9.]\d)\d*+(?:[.,]\d++)*+%?(?![a-z0-9])", _number)),
+    (r"\d", (r"\d(?<![a-z0-9.]\d)\d*+(?:[.,]\d++)*+%?(?![a-z0-9])", _number)),
 )
 SIGNS = rf"{_SPOKEN_DIGIT}么*x!?.。·・_-"
 _SIGN_TRIGGER = re.compile(rf"[{SIGNS}][ ,、]?[{SIGNS}]|…")
 _SIGN_RULES = (
     # OpenCC's Taiwan variant writes the spoken digit 幺 as 么; only its neighbours tell the two apart.
-    _rule("么", (rf"(?<=[{_SPOKEN_DIGIT}])么+|(?<![什怎这那多要])么+(?=[{_SPOKEN_DIGIT}])", lambda m: "幺" * len(m[0]))),
-    _rule(rf"[{_SPOKEN_DIGIT}]", (rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4,}}", CHAR["编号"])),
-    _rule(r"[*x]", (r"\*{2,}|(?<![a-z])x{3,}(?![a-z])", CHAR["掩码"])),
-    _rule(r"[!?]", (r"[!?](?: ?[!?])+", _shouting)),
-    _rule(r"[.。…·・_-]", (r"[.。]{2,}…*|…+|[·・]{3,}|-{3,}|_{2,}", CHAR["省略号"])),
+    ("么", (rf"(?<=[{_SPOKEN_DIGIT}])么+|(?<![什怎这那多要])么+(?=[{_SPOKEN_DIGIT}])", lambda m: "幺" * len(m[0]))),
+    (rf"[{_SPOKEN_DIGIT}]", (rf"[{_SPOKEN_DIGIT}](?:[ ,、]?[{_SPOKEN_DIGIT}]){{4,}}", CHAR["编号"])),
+    (r"[*x]", (r"\*{2,}|(?<![a-z])x{3,}(?![a-z])", CHAR["掩码"])),
+    (r"[!?]", (r"[!?](?: ?[!?])+", _shouting)),
+    (r"[.。…·・_-]", (r"[.。]{2,}…*|…+|[·・]{3,}|-{3,}|_{2,}", CHAR["省略号"])),
 )
-RULES = (*_MARK_RULES, *_NUMBER_RULES, *_SIGN_RULES)
+
+
+def all_rules() -> tuple[_Rule, ...]:
+    """Return what must trigger a rule and what it replaces, in the order of the rules."""
+    return _compiled((*_MARK_RULES, *_NUMBER_RULES, *_SIGN_RULES))
 
 
 def insert_placeholders(lines: list[str]) -> None:
@@ -208,10 +215,10 @@ def insert_placeholders(lines: list[str]) -> None:
     _apply(_SIGN_RULES, lines, [i for i, line in enumerate(lines) if _SIGN_TRIGGER.search(line)])
 
 
-def _apply(rules: Sequence[_Rule], lines: list[str], candidates: list[int]) -> None:
+def _apply(rules: tuple[_RuleText, ...], lines: list[str], candidates: list[int]) -> None:
     if not candidates:
         return
-    for trigger, changes in rules:
+    for trigger, changes in _compiled(rules):
         search = trigger.search
         found = [i for i in candidates if search(lines[i])]
         if found:
