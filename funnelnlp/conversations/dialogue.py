@@ -12,6 +12,8 @@ from funnelnlp.taxonomy import AGENT, CUSTOMER, EMOTION_PHASE, FUNNEL_STAGE
 
 STAGES = FUNNEL_STAGE.label_names
 PHASES = EMOTION_PHASE.label_names
+# How sure the phase of some turn must be before the agent is blamed for not answering to it.
+SURE = 0.8
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Dialogue:
         Raw.
     stages, questions, spins, phases : sequences of str
         Labels; empty where a task does not apply.
+    certainty : sequence of float
+        Confidence of the phases, 0 to 1.
     index : PhraseIndex
         Over the turns of the whole log.
     offset : int
@@ -39,6 +43,7 @@ class Dialogue:
     questions: Sequence[str]
     spins: Sequence[str]
     phases: Sequence[str]
+    certainty: Sequence[float]
     index: PhraseIndex
     offset: int
 
@@ -118,6 +123,11 @@ class Dialogue:
     def discontent(self) -> list[int]:
         """Customer turns at 不满 or higher."""
         return [turn for turn in self.customer_turns if self.severity(turn) > 0]
+
+    @cached_property
+    def surely_discontent(self) -> bool:
+        """Whether some turn is at 愤怒 or higher, or at 不满 beyond doubt."""
+        return any(self.severity(turn) > 1 or self.certainty[turn] >= SURE for turn in self.discontent)
 
     @cached_property
     def peak(self) -> int:

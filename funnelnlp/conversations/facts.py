@@ -231,15 +231,17 @@ def feedback_dimension(d: Dialogue) -> str:
     def weight(*phrases: str) -> int:
         return sum(weights[turn] for turn in d.saying(d.customer_turns, *phrases))
 
-    counts = {
-        "服务流程": weight("<failure_service>"),
-        "产品功能": weight("<failure_product>") or weight("<product_topic>"),
+    failures = {
         "人员态度": weight("<attitude>"),
+        "服务流程": weight("<failure_service>"),
+        "产品功能": weight("<failure_product>"),
         "竞品对比": weight("<rival>"),
     }
-    top = max(counts, key=lambda name: counts[name])
-    if counts[top]:
-        return top
+    topics = {"服务流程": weight("<service_topic>"), "产品功能": weight("<product_topic>")}
+    for counts in (failures, topics) if d.discontent else (failures,):
+        top = max(counts, key=lambda name: counts[name])
+        if counts[top]:
+            return top
     return "服务流程" if d.discontent else "无"
 
 

@@ -135,6 +135,7 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
     ids = frame["conversation_id"].tolist()
     names = [ROLES[code] if code < len(ROLES) else None for code in roles.tolist()]
     labels = {task.name: labelled[task.name].tolist() for task in BUILTIN_TASKS}
+    certainty = labelled["emotion_phase_confidence"].tolist()
     summaries: list[dict[str, Any]] = []
     hits: list[tuple[Any, ...]] = []
     offset = 0
@@ -148,6 +149,7 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
             questions=[labels["question_type"][row] for row in own],
             spins=[labels["spin_type"][row] for row in own],
             phases=[labels["emotion_phase"][row] for row in own],
+            certainty=[certainty[row] for row in own],
             index=index,
             offset=offset,
         )

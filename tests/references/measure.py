@@ -31,7 +31,8 @@ class HandLabels:
         self.tasks, self.encoder = model.tasks, model.encoder
 
     def label_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
-        return frame.assign(**{task.name: frame[task.name].fillna("") for task in BUILTIN_TASKS})
+        labels = {task.name: frame[task.name].fillna("") for task in BUILTIN_TASKS}
+        return frame.assign(**labels, emotion_phase_confidence=1.0)
 
 
 def read_conversations(name: str, references: list[dict]) -> pd.DataFrame:
