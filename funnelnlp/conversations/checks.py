@@ -112,7 +112,8 @@ def open_todo(d: Dialogue, summary: Mapping[str, Any]) -> Found:
 
 def incomplete_record(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find conversations whose demand, outcome or identity cannot be written down."""
-    nameless = summary["resolution"] == "待跟进" and not d.saying(range(len(d)), "<identity>")
+    known = d.saying(d.customer_turns, "<identity>") or d.saying(d.agent_turns, "<on_record>")
+    nameless = summary["resolution"] == "待跟进" and not known
     undecided = summary["resolution"] == "未解决" and not summary["loop_delivered"]
     if summary["need_turn"] < 0 or nameless or undecided:
         yield NOWHERE

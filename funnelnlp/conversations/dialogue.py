@@ -126,8 +126,10 @@ class Dialogue:
 
     @cached_property
     def surely_discontent(self) -> bool:
-        """Whether some turn is at 愤怒 or higher, or at 不满 beyond doubt."""
-        return any(self.severity(turn) > 1 or self.certainty[turn] >= SURE for turn in self.discontent)
+        """Whether some turn is at 愤怒 or higher, or at 不满 beyond doubt: by the model or by plain words."""
+        return any(
+            self.severity(turn) > 1 or self.certainty[turn] >= SURE or self.says(turn, "<open_anger>") for turn in self.discontent
+        )
 
     @cached_property
     def peak(self) -> int:
