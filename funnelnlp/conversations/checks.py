@@ -27,7 +27,7 @@ def whole(d: Dialogue, turn: int) -> tuple[int, Span]:
 
 def missing_empathy(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find agent runs directly after discontent that accept nothing."""
-    for before, run in d.answers() if d.surely_discontent else ():
+    for before, run in d.answers() if d.discontent else ():
         if any(map(d.severity, before)) and not d.saying(run, *EMPATHY):
             yield whole(d, run.start)
 
@@ -54,6 +54,8 @@ def closed_opening(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     for turn in d.agent_turns:
         if turn >= end:
             break
+        if d.says(turn, "<close_check>") and d.stages[turn] == "引导":
+            continue
         if d.says(turn, "<invitation>"):
             asking.append((turn, "开放式"))
         elif d.questions[turn] != "非提问" and d.stages[turn] != "确认" and not d.says(turn, "<readback>", "<consent>"):
@@ -90,7 +92,7 @@ def no_closing_check(d: Dialogue, summary: Mapping[str, Any]) -> Found:
 
 def incomplete_sandwich(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find discontent without acceptance, plan or repair."""
-    if d.surely_discontent and not all(summary[f"step_{step}"] for step in ("accept", "plan", "repair")):
+    if d.discontent and not all(summary[f"step_{step}"] for step in ("accept", "plan", "repair")):
         yield NOWHERE
 
 
@@ -106,14 +108,17 @@ def open_todo(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find something open without a time."""
     promised = set(facts.promises(d, contact=True))
     plans = [turn for turn in d.agent_turns if turn in promised or d.stages[turn] == "确认"]
-    if summary["resolution"] == "待跟进" and not d.saying(plans, "<moment>", "<now>"):
+    dated = d.saying(plans, "<moment>", "<now>") or any(facts.delivers(d, t) for t in d.saying(d.agent_turns, "<deadline>"))
+    if summary["resolution"] == "待跟进" and not dated:
         yield whole(d, [turn for turn in d.agent_turns if facts.delivers(d, turn)][-1])
 
 
 def incomplete_record(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find conversations whose demand, outcome or identity cannot be written down."""
     known = d.saying(d.customer_turns, "<identity>") or d.saying(d.agent_turns, "<on_record>")
-    nameless = summary["resolution"] == "待跟进" and not known
+    # What is sent on the channel of the conversation needs no name.
+    only_a_message = facts.promises(d, contact=True) and not facts.promises(d, contact=False)
+    nameless = summary["resolution"] == "待跟进" and not known and not only_a_message
     undecided = summary["resolution"] == "未解决" and not summary["loop_delivered"]
     if summary["need_turn"] < 0 or nameless or undecided:
         yield NOWHERE

@@ -12,7 +12,7 @@ from funnelnlp.taxonomy import AGENT, CUSTOMER, EMOTION_PHASE, FUNNEL_STAGE
 
 STAGES = FUNNEL_STAGE.label_names
 PHASES = EMOTION_PHASE.label_names
-# How sure the phase of some turn must be before the agent is blamed for not answering to it.
+# How sure the model must be of some turn before the customer counts as discontented.
 SURE = 0.8
 
 
@@ -121,15 +121,12 @@ class Dialogue:
 
     @cached_property
     def discontent(self) -> list[int]:
-        """Customer turns at 不满 or higher."""
-        return [turn for turn in self.customer_turns if self.severity(turn) > 0]
+        """Customer turns at 不满 or higher; none where not a single one is so beyond doubt."""
+        turns = [turn for turn in self.customer_turns if self.severity(turn) > 0]
+        return turns if any(map(self._beyond_doubt, turns)) else []
 
-    @cached_property
-    def surely_discontent(self) -> bool:
-        """Whether some turn is at 愤怒 or higher, or at 不满 beyond doubt: by the model or by plain words."""
-        return any(
-            self.severity(turn) > 1 or self.certainty[turn] >= SURE or self.says(turn, "<open_anger>") for turn in self.discontent
-        )
+    def _beyond_doubt(self, turn: int) -> bool:
+        return self.severity(turn) > 1 or self.certainty[turn] >= SURE or self.says(turn, "<open_anger>")
 
     @cached_property
     def peak(self) -> int:
