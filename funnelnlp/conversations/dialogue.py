@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import prod
 
 from funnelnlp.conversations.phrases import PhraseIndex, Span
 from funnelnlp.taxonomy import AGENT, CUSTOMER, EMOTION_PHASE, FUNNEL_STAGE
 
 STAGES = FUNNEL_STAGE.label_names
 PHASES = EMOTION_PHASE.label_names
-# How sure the model must be of some turn before the customer counts as discontented.
+# How sure it must be that some turn of the customer is discontented before the agent is judged by it.
 SURE = 0.8
 
 
@@ -121,12 +122,11 @@ class Dialogue:
 
     @cached_property
     def discontent(self) -> list[int]:
-        """Customer turns at 不满 or higher; none where not a single one is so beyond doubt."""
+        """Customer turns at 不满 or higher; none where it is doubtful that any of them is."""
         turns = [turn for turn in self.customer_turns if self.severity(turn) > 0]
-        return turns if any(map(self._beyond_doubt, turns)) else []
-
-    def _beyond_doubt(self, turn: int) -> bool:
-        return self.severity(turn) > 1 or self.certainty[turn] >= SURE or self.says(turn, "<open_anger>")
+        doubt = prod(1 - self.certainty[turn] for turn in turns)
+        plain = any(self.severity(turn) > 1 or self.says(turn, "<open_anger>") for turn in turns)
+        return turns if plain or doubt <= 1 - SURE else []
 
     @cached_property
     def peak(self) -> int:
