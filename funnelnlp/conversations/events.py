@@ -210,7 +210,7 @@ class EventDetector:
             for pairs in self._asking.earlier:
                 self._questions.keep(pairs)
             self._asking = Repeats()
-        again = self._particulars.ask(text)
+        again = self._particulars.ask(text, solving=stage == "解决")
         if self._transfers.fresh and self._matter_told and _ASKS_THE_MATTER.search(text):
             again.add("来意")
         if question in ("封闭式", "开放式") and stage == "筛选":

@@ -106,8 +106,11 @@ class Particulars:
         if _VOLUNTEER_SIGNS.search(text):
             self.given.update(kind for kind, pattern in _VOLUNTEERED.items() if pattern.search(text))
 
-    def ask(self, text: str) -> set[str]:
-        """Take in an agent's turn that asks for something; return the kinds that it asks for though they were given."""
+    def ask(self, text: str, solving: bool) -> set[str]:
+        """Take in an agent's turn that asks for something; return the kinds that it asks for though they were given.
+
+        In a turn that solves ("已发到新邮箱", "补发单号") a noun is asked for only by what follows it.
+        """
         if not _NOUN_SIGNS.search(text) or _READ_BACK.search(text):
             return set()
         kinds = {
@@ -115,7 +118,8 @@ class Particulars:
             for match in _NOUN.finditer(text)
             if match.lastgroup
             and (
-                _REQUEST_BEFORE.search(text, max(0, match.start() - 14), match.start()) or _REQUEST_AFTER.match(text, match.end())
+                (not solving and _REQUEST_BEFORE.search(text, max(0, match.start() - 14), match.start()))
+                or _REQUEST_AFTER.match(text, match.end())
             )
         }
         again = (kinds - _ASKED_ANEW) & self.given
