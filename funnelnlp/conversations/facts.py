@@ -143,8 +143,8 @@ def feedback(d: Dialogue) -> Step:
     later = [turn for turn in d.agent_turns if turn >= solved.turn >= 0]
     asks = [
         turn
-        for turn in d.saying(later, "<close_check>")
-        if d.says(turn, "<rating>") or (d.questions[turn] != "非提问" and d.stages[turn] in ("解决", "确认"))
+        for turn in d.saying(later, "<close_check>", "<closing_question>")
+        if d.says(turn, "<closing_question>") or (d.questions[turn] != "非提问" and d.stages[turn] in ("解决", "确认"))
     ]
     return first(asks)
 

@@ -52,7 +52,7 @@ class Analysis:
         conversation, from 0 (a column of that name that was there is kept as ``turn_given``).
     summaries : pandas.DataFrame
         One row a conversation, by first appearance. The columns of the conversation guide (yes/no as booleans; the
-        ``step_`` columns None where the customer is never discontented), and:
+        ``step_`` columns None where the customer is never discontented, or it is doubtful), and:
 
         - ``n_turns``, ``funnel_path`` (stages without repetitions, "引导>筛选>解决"), ``skipped`` (stages passed over),
           ``fall_backs``, ``turns_<stage>``, ``chars_<stage>`` (characters said), ``new_words_<stage>`` (content words
