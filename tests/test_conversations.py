@@ -18,15 +18,18 @@ from funnelnlp.errors import FunnelError, TranscriptError
 from funnelnlp.taxonomy import Label, Task
 from funnelnlp.transcripts import read_transcripts
 from tests.references.measure import (
+    HandLabels,
     example_agreement,
     examples_frame,
+    read_conversations,
     read_references,
     rule_agreement,
     summary_agreement,
 )
 
-# Rules that follow from the customer's phases turn by turn are right only as far as these labels are.
-PRECISION = {"missing_empathy": 0.75, "closed_opening": 0.75, "incomplete_sandwich": 0.6}
+# On the development conversations, with their hand labels, two rules miss the aim that all reach on the samples:
+# incomplete_record measured 0.57 precision (4 of 7), and of empty_comfort there is no reference to measure by.
+TRAINING_PRECISION = {"incomplete_record": 0.5, "incomplete_complaint_steps": 0.8}
 
 
 def conversation(*turns: tuple[str, str], name: str = "c") -> pd.DataFrame:
@@ -61,11 +64,19 @@ def test_summaries_agree_with_readers(analysis):
 def test_rules_agree_with_readers(analysis, names):
     table = rule_agreement(analysis.hits, read_references("samples.jsonl"), names)
     print(table.round(3).to_string())
-    # Two or three hits say nothing about a rate; those rules are judged on the examples below.
-    judged = table[table["reference"] >= 4]
-    assert len(judged) >= 9
-    for rule, row in judged.iterrows():
-        assert row["precision"] >= PRECISION.get(rule, 0.85), table.to_string()
+    assert (table["precision"] >= 0.85).all(), table.to_string()
+    assert (table["recall"] >= 0.7).all(), table.to_string()
+
+
+def test_rules_agree_with_readers_of_other_industries(model, names):
+    references = read_references("training.jsonl")
+    analysis = analyse(HandLabels(model), read_conversations("training", references))
+    summaries = summary_agreement(analysis.summaries, references)
+    table = rule_agreement(analysis.hits, references, names)
+    print(summaries.round(3).to_string(), table.round(3).to_string(), sep="\n")
+    assert summaries["agreement"].mean() >= 0.92, summaries.to_string()
+    for rule, row in table[table["reference"] > 0].iterrows():
+        assert row["precision"] >= TRAINING_PRECISION.get(rule, 0.85), table.to_string()
         assert row["recall"] >= 0.7, table.to_string()
 
 
@@ -74,10 +85,10 @@ def test_rules_on_labelled_examples(model, names):
     table = example_agreement(analyse(model, examples_frame(examples)).hits, examples, names)
     print(table.round(3).to_string())
     assert (table["positive"] + table["negative"] >= 12).all()
-    assert table["precision"].min() >= 0.7, table.to_string()
-    assert table["recall"].min() >= 0.65, table.to_string()
-    assert table["found"].sum() / table["positive"].sum() >= 0.85
-    assert table["found"].sum() / (table["found"] + table["false"]).sum() >= 0.9
+    assert table["precision"].min() >= 0.75, table.to_string()
+    assert table["recall"].min() >= 0.8, table.to_string()
+    assert table["found"].sum() / table["positive"].sum() >= 0.95
+    assert table["found"].sum() / (table["found"] + table["false"]).sum() >= 0.95
 
 
 def test_conversations_from_elsewhere_agree_better_than_the_commonest_value(model, heldout, names):

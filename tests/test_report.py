@@ -280,7 +280,7 @@ def test_filters_sorting_and_search_agree_with_the_analysis(browser: Browser, re
     browser.choose("rule", rule)
     with_rule = set(hits.loc[hits["rule"] == rule, "conversation_id"])
     assert browser.found() == len(with_rule)
-    agent = summaries["agent"].mode()[0]
+    agent = summaries.loc[summaries["conversation_id"].isin(with_rule), "agent"].mode()[0]
     browser.choose("agent", agent)
     both = summaries[summaries["conversation_id"].isin(with_rule) & (summaries["agent"] == agent)]
     assert browser.found() == len(both) > 0

@@ -15,7 +15,7 @@ Found = Iterable[tuple[int, Span]]
 Check = Callable[[Dialogue, Mapping[str, Any]], Found]
 
 NOWHERE: tuple[int, Span] = (-1, (0, 0))
-EMPATHY = ("<apology>", "<acceptance>", "<soothing>", "<thanks_patience>", "<responsibility>")
+EMPATHY = ("<apology>", "<acceptance>", "<soothing>", "<thanks_patience>", "<responsibility>", "<care>")
 # Of how many of the first questions of an opening the type counts.
 OPENING_QUESTIONS = 3
 
@@ -27,7 +27,7 @@ def whole(d: Dialogue, turn: int) -> tuple[int, Span]:
 
 def missing_empathy(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find agent runs directly after discontent that accept nothing."""
-    for before, run in d.answers():
+    for before, run in d.answers() if d.discontent else ():
         if any(map(d.severity, before)) and not d.saying(run, *EMPATHY):
             yield whole(d, run.start)
 
@@ -54,10 +54,13 @@ def closed_opening(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     for turn in d.agent_turns:
         if turn >= end:
             break
+        if d.says(turn, "<close_check>") and d.stages[turn] == "引导":
+            continue
         if d.says(turn, "<invitation>"):
             asking.append((turn, "开放式"))
-        elif d.questions[turn] != "非提问" and not d.says(turn, "<readback>", "<consent>"):
-            asking.append((turn, d.questions[turn]))
+        elif d.questions[turn] != "非提问" and d.stages[turn] != "确认" and not d.says(turn, "<readback>", "<consent>"):
+            # Having a message read off a screen is a closed question (labelling guide).
+            asking.append((turn, "封闭式" if d.says(turn, "<screen_text>") else d.questions[turn]))
     opening = asking[:OPENING_QUESTIONS]
     if len(opening) >= 2 and all(question == "封闭式" for _, question in opening):
         yield whole(d, opening[0][0])
@@ -70,10 +73,12 @@ def solution_unconfirmed(d: Dialogue, summary: Mapping[str, Any]) -> Found:
         return
     start = measures[0]
     before = [turn for turn in range(start + 1) if d.roles[turn] == AGENT]
+    answered = range(before[0] + 1, start)
     confirmed = (
-        any(d.stages[turn] == "确认" for turn in range(start))
+        any(d.stages[turn] == "确认" and not d.severity(turn) for turn in range(start))
         or d.saying(before, "<readback>", "<consent>", "<restate>", "<lookup>")
         or any(d.spins[turn] != "无" or d.questions[turn] == "封闭式" for turn in before)
+        or (d.saying(before, "<asks_fact>") and d.saying(answered, "<given>"))
     )
     if not confirmed:
         yield whole(d, start)
@@ -101,14 +106,19 @@ def incomplete_complaint_steps(d: Dialogue, summary: Mapping[str, Any]) -> Found
 
 def open_todo(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find something open without a time."""
-    plans = [turn for turn in d.agent_turns if d.stages[turn] in ("解决", "确认")]
-    if summary["resolution"] == "待跟进" and not d.saying(plans, "<moment>", "<now>"):
+    promised = set(facts.promises(d, contact=True))
+    plans = [turn for turn in d.agent_turns if turn in promised or d.stages[turn] == "确认"]
+    dated = d.saying(plans, "<moment>", "<now>") or any(facts.delivers(d, t) for t in d.saying(d.agent_turns, "<deadline>"))
+    if summary["resolution"] == "待跟进" and not dated:
         yield whole(d, [turn for turn in d.agent_turns if facts.delivers(d, turn)][-1])
 
 
 def incomplete_record(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find conversations whose demand, outcome or identity cannot be written down."""
-    nameless = summary["resolution"] == "待跟进" and not d.saying(range(len(d)), "<identity>")
+    known = d.saying(d.customer_turns, "<identity>") or d.saying(d.agent_turns, "<on_record>")
+    # What is sent on the channel of the conversation needs no name.
+    only_a_message = facts.promises(d, contact=True) and not facts.promises(d, contact=False)
+    nameless = summary["resolution"] == "待跟进" and not known and not only_a_message
     undecided = summary["resolution"] == "未解决" and not summary["loop_delivered"]
     if summary["need_turn"] < 0 or nameless or undecided:
         yield NOWHERE

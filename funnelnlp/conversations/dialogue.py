@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import prod
 
 from funnelnlp.conversations.phrases import PhraseIndex, Span
 from funnelnlp.taxonomy import AGENT, CUSTOMER, EMOTION_PHASE, FUNNEL_STAGE
 
 STAGES = FUNNEL_STAGE.label_names
 PHASES = EMOTION_PHASE.label_names
+# How sure it must be that some turn of the customer is discontented before the agent is judged by it.
+SURE = 0.8
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Dialogue:
         Raw.
     stages, questions, spins, phases : sequences of str
         Labels; empty where a task does not apply.
+    certainty : sequence of float
+        Confidence of the phases, 0 to 1.
     index : PhraseIndex
         Over the turns of the whole log.
     offset : int
@@ -39,6 +44,7 @@ class Dialogue:
     questions: Sequence[str]
     spins: Sequence[str]
     phases: Sequence[str]
+    certainty: Sequence[float]
     index: PhraseIndex
     offset: int
 
@@ -116,8 +122,11 @@ class Dialogue:
 
     @cached_property
     def discontent(self) -> list[int]:
-        """Customer turns at 不满 or higher."""
-        return [turn for turn in self.customer_turns if self.severity(turn) > 0]
+        """Customer turns at 不满 or higher; none where it is doubtful that any of them is."""
+        turns = [turn for turn in self.customer_turns if self.severity(turn) > 0]
+        doubt = prod(1 - self.certainty[turn] for turn in turns)
+        plain = any(self.severity(turn) > 1 or self.says(turn, "<open_anger>") for turn in turns)
+        return turns if plain or doubt <= 1 - SURE else []
 
     @cached_property
     def peak(self) -> int:

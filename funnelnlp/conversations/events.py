@@ -174,7 +174,7 @@ class EventDetector:
         pairs, wanted = fingerprint(text), demands(text)
         unmet = wanted & self._demanded
         chases = turn > 0 and _CHASES.search(text) is not None
-        if says_again(text):
+        if says_again(text) or (self._asked_in >= 0 and points_back(text)):
             found.append(Event("customer_repeats", "说已经说过", turn))
         elif stage != "确认" and (self._said.like(pairs, 0.6, 3) or (level and self._said.like(pairs, 0.4, 2))):
             found.append(Event("customer_repeats", "又说同样的内容", turn))
@@ -210,7 +210,7 @@ class EventDetector:
             for pairs in self._asking.earlier:
                 self._questions.keep(pairs)
             self._asking = Repeats()
-        again = self._particulars.ask(text) if stage != "解决" else set()
+        again = self._particulars.ask(text, solving=stage == "解决")
         if self._transfers.fresh and self._matter_told and _ASKS_THE_MATTER.search(text):
             again.add("来意")
         if question in ("封闭式", "开放式") and stage == "筛选":

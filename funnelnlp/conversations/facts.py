@@ -143,8 +143,8 @@ def feedback(d: Dialogue) -> Step:
     later = [turn for turn in d.agent_turns if turn >= solved.turn >= 0]
     asks = [
         turn
-        for turn in d.saying(later, "<close_check>")
-        if d.says(turn, "<rating>") or (d.questions[turn] != "非提问" and d.stages[turn] in ("解决", "确认"))
+        for turn in d.saying(later, "<close_check>", "<closing_question>")
+        if d.says(turn, "<closing_question>") or (d.questions[turn] != "非提问" and d.stages[turn] in ("解决", "确认"))
     ]
     return first(asks)
 
@@ -231,15 +231,17 @@ def feedback_dimension(d: Dialogue) -> str:
     def weight(*phrases: str) -> int:
         return sum(weights[turn] for turn in d.saying(d.customer_turns, *phrases))
 
-    counts = {
-        "服务流程": weight("<failure_service>"),
-        "产品功能": weight("<failure_product>") or weight("<product_topic>"),
+    failures = {
         "人员态度": weight("<attitude>"),
+        "服务流程": weight("<failure_service>"),
+        "产品功能": weight("<failure_product>"),
         "竞品对比": weight("<rival>"),
     }
-    top = max(counts, key=lambda name: counts[name])
-    if counts[top]:
-        return top
+    topics = {"服务流程": weight("<service_topic>"), "产品功能": weight("<product_topic>")}
+    for counts in (failures, topics) if d.discontent else (failures,):
+        top = max(counts, key=lambda name: counts[name])
+        if counts[top]:
+            return top
     return "服务流程" if d.discontent else "无"
 
 

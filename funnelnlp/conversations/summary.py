@@ -52,7 +52,7 @@ class Analysis:
         conversation, from 0 (a column of that name that was there is kept as ``turn_given``).
     summaries : pandas.DataFrame
         One row a conversation, by first appearance. The columns of the conversation guide (yes/no as booleans; the
-        ``step_`` columns None where the customer is never discontented), and:
+        ``step_`` columns None where the customer is never discontented, or it is doubtful), and:
 
         - ``n_turns``, ``funnel_path`` (stages without repetitions, "引导>筛选>解决"), ``skipped`` (stages passed over),
           ``fall_backs``, ``turns_<stage>``, ``chars_<stage>`` (characters said), ``new_words_<stage>`` (content words
@@ -135,6 +135,7 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
     ids = frame["conversation_id"].tolist()
     names = [ROLES[code] if code < len(ROLES) else None for code in roles.tolist()]
     labels = {task.name: labelled[task.name].tolist() for task in BUILTIN_TASKS}
+    certainty = labelled["emotion_phase_confidence"].tolist()
     summaries: list[dict[str, Any]] = []
     hits: list[tuple[Any, ...]] = []
     offset = 0
@@ -148,6 +149,7 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
             questions=[labels["question_type"][row] for row in own],
             spins=[labels["spin_type"][row] for row in own],
             phases=[labels["emotion_phase"][row] for row in own],
+            certainty=[certainty[row] for row in own],
             index=index,
             offset=offset,
         )

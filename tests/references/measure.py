@@ -1,18 +1,44 @@
 """How far the computed summaries and rule hits agree with those that readers wrote.
 
-``python -m tests.references.measure [samples.jsonl]`` prints both tables.
+``python -m tests.references.measure [samples|training|heldout]`` prints the tables. ``--gold`` puts the hand labels of the
+transcripts in the place of the model's, so that what is left is the fault of phrases and rules.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
+import funnelnlp
+from funnelnlp.conversations.summary import Analysis, analyse
+from funnelnlp.model import Model
+from funnelnlp.resources import bundled
+from funnelnlp.taxonomy import BUILTIN_TASKS
+from funnelnlp.transcripts import read_transcripts
+
 HERE = Path(__file__).parent
+TRANSCRIPTS = {"samples": "data/samples/chats.jsonl", "training": "data/train", "heldout": "data/heldout"}
+
+
+class HandLabels:
+    """Stands in for a model: the labels are those that the frame brings along."""
+
+    def __init__(self, model: Model) -> None:
+        self.tasks, self.encoder = model.tasks, model.encoder
+
+    def label_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
+        labels = {task.name: frame[task.name].fillna("") for task in BUILTIN_TASKS}
+        return frame.assign(**labels, emotion_phase_confidence=1.0)
+
+
+def read_conversations(name: str, references: list[dict]) -> pd.DataFrame:
+    """The turns of the conversations that the references are about."""
+    frame = read_transcripts(bundled(TRANSCRIPTS[name]))
+    return frame[frame["conversation_id"].isin([r["conversation_id"] for r in references])].reset_index(drop=True)
 
 
 def read_references(name: str) -> list[dict]:
@@ -83,24 +109,29 @@ def example_agreement(hits: pd.DataFrame, examples: list[dict], names: list[str]
     return table
 
 
-def main(name: str = "samples.jsonl", transcripts: str = "data/samples/chats.jsonl") -> None:
-    import funnelnlp
-    from funnelnlp.conversations.summary import analyse
-    from funnelnlp.resources import bundled
-    from funnelnlp.transcripts import read_transcripts
-
-    references = read_references(name)
-    model = funnelnlp.load()
-    analysis = analyse(model, read_transcripts(bundled(transcripts)))
+def show(analysis: Analysis, references: list[dict]) -> None:
     table = summary_agreement(analysis.summaries, references)
     print(table.round(3).to_string())
     print(f"all cells: {table['agreement'].mean():.3f}, majority {table['majority'].mean():.3f}")
-    names = [rule.id for rule in analysis.rules]
-    print(rule_agreement(analysis.hits, references, names).round(3).to_string())
-    examples = read_references("rule_examples.jsonl")
-    on_examples = analyse(model, examples_frame(examples))
-    print(example_agreement(on_examples.hits, examples, names).round(3).to_string())
+    print(rule_agreement(analysis.hits, references, [rule.id for rule in analysis.rules]).round(3).to_string())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", nargs="?", default="samples", choices=TRANSCRIPTS)
+    parser.add_argument("--gold", action="store_true", help="take the hand labels of the transcripts (training, heldout)")
+    options = parser.parse_args()
+    if options.gold and options.name == "samples":
+        parser.error("the samples have no hand labels")
+    model = funnelnlp.load()
+    references = read_references(f"{options.name}.jsonl")
+    labeller = HandLabels(model) if options.gold else model
+    show(analyse(labeller, read_conversations(options.name, references)), references)
+    if options.name == "samples":
+        examples = read_references("rule_examples.jsonl")
+        analysis = analyse(model, examples_frame(examples))
+        print(example_agreement(analysis.hits, examples, [rule.id for rule in analysis.rules]).round(3).to_string())
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
