@@ -67,7 +67,7 @@ def quiet(big: Path) -> bytes:
 def check_same(labelled: pd.DataFrame, whole: pd.DataFrame) -> None:
     assert list(labelled.columns) == list(whole.columns)
     for name in whole.columns:
-        if name.endswith("_confidence"):
+        if name.endswith("_confidence") or name == "familiarity":
             np.testing.assert_allclose(pd.to_numeric(labelled[name]).astype(float), whole[name], atol=1e-5)
         else:
             assert labelled[name].fillna("").astype(str).tolist() == whole[name].astype(str).tolist(), name
@@ -501,18 +501,20 @@ def test_two_runs_do_not_mix(big: Path, tmp_path) -> None:
 # --- memory -------------------------------------------------------------------------------------------------------
 
 MEASURE = """
-import resource, sys, funnelnlp
+import sys, funnelnlp
 funnelnlp.score_files(sys.argv[1], sys.argv[2], chunk_rows=2000, scattered="--scattered" in sys.argv)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
 @pytest.mark.parametrize(("suffix", "more"), [(".csv", []), (".parquet", []), (".jsonl", ["--scattered"])])
 def test_memory_does_not_grow_with_the_file(suffix: str, more: list[str], log, tmp_path) -> None:
     peaks = []
-    for n in (10, 40):
+    for n in (10, 80):
         write_transcripts(copies(log, n), tmp_path / f"in{suffix}")
         command = [sys.executable, "-c", MEASURE, tmp_path / f"in{suffix}", tmp_path / f"out{suffix}", *more]
-        peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-    # Held whole, the larger file would take far more than its size in text.
+        peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) // 1024)
+    # Held whole, these files differ by 60 MiB and more.
     assert peaks[1] - peaks[0] < 25, peaks
