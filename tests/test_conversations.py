@@ -27,8 +27,9 @@ from tests.references.measure import (
     summary_agreement,
 )
 
-# On the development conversations, with their hand labels, two rules miss the aim that all reach on the samples:
-# incomplete_record measured 0.57 precision (4 of 7), and of empty_comfort there is no reference to measure by.
+# On the development conversations, with their hand labels, incomplete_record misses the aim that all rules reach on the
+# samples (measured 0.57 precision, 4 of 7), incomplete_complaint_steps meets it barely (0.85, 17 of 20), and of
+# empty_comfort there is no reference to measure by.
 TRAINING_PRECISION = {"incomplete_record": 0.5, "incomplete_complaint_steps": 0.8}
 
 
@@ -64,6 +65,7 @@ def test_summaries_agree_with_readers(analysis):
 def test_rules_agree_with_readers(analysis, names):
     table = rule_agreement(analysis.hits, read_references("samples.jsonl"), names)
     print(table.round(3).to_string())
+    # Six of the rules have one to three references; for them the floor says that they are right there, not how often.
     assert (table["precision"] >= 0.85).all(), table.to_string()
     assert (table["recall"] >= 0.7).all(), table.to_string()
 

@@ -27,7 +27,7 @@ def whole(d: Dialogue, turn: int) -> tuple[int, Span]:
 
 def missing_empathy(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find agent runs directly after discontent that accept nothing."""
-    for before, run in d.answers() if d.discontent else ():
+    for before, run in d.answers() if d.surely_discontent else ():
         if any(map(d.severity, before)) and not d.saying(run, *EMPATHY):
             yield whole(d, run.start)
 
@@ -92,7 +92,7 @@ def no_closing_check(d: Dialogue, summary: Mapping[str, Any]) -> Found:
 
 def incomplete_sandwich(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     """Find discontent without acceptance, plan or repair."""
-    if d.discontent and not all(summary[f"step_{step}"] for step in ("accept", "plan", "repair")):
+    if d.surely_discontent and not all(summary[f"step_{step}"] for step in ("accept", "plan", "repair")):
         yield NOWHERE
 
 

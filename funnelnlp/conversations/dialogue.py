@@ -13,8 +13,9 @@ from funnelnlp.taxonomy import AGENT, CUSTOMER, EMOTION_PHASE, FUNNEL_STAGE
 
 STAGES = FUNNEL_STAGE.label_names
 PHASES = EMOTION_PHASE.label_names
-# How sure it must be that some turn of the customer is discontented before the agent is judged by it.
-SURE = 0.8
+# How likely it must be that some turn of the customer is discontented: to describe the conversation by it, and to blame
+# the agent for how it was met.
+LIKELY, SURE = 0.6, 0.8
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,22 @@ class Dialogue:
     @cached_property
     def discontent(self) -> list[int]:
         """Customer turns at 不满 or higher; none where it is doubtful that any of them is."""
-        turns = [turn for turn in self.customer_turns if self.severity(turn) > 0]
-        doubt = prod(1 - self.certainty[turn] for turn in turns)
-        plain = any(self.severity(turn) > 1 or self.says(turn, "<open_anger>") for turn in turns)
-        return turns if plain or doubt <= 1 - SURE else []
+        return self._upset_turns if self._discontent_odds >= LIKELY else []
+
+    @property
+    def surely_discontent(self) -> bool:
+        """Whether it is beyond doubt that some turn is at 不满 or higher."""
+        return self._discontent_odds >= SURE
+
+    @cached_property
+    def _upset_turns(self) -> list[int]:
+        return [turn for turn in self.customer_turns if self.severity(turn) > 0]
+
+    @cached_property
+    def _discontent_odds(self) -> float:
+        if any(self.severity(turn) > 1 or self.says(turn, "<open_anger>") for turn in self._upset_turns):
+            return 1.0
+        return 1 - prod(1 - self.certainty[turn] for turn in self._upset_turns)
 
     @cached_property
     def peak(self) -> int:
