@@ -14,8 +14,9 @@ from funnelnlp.conversations.advice import advise
 from funnelnlp.conversations.events import EVENT_KINDS, conversation_events
 from funnelnlp.conversations.repetition import fingerprint
 from funnelnlp.errors import TranscriptError
-from funnelnlp.taxonomy import BUILTIN_TASKS, EMOTION_PHASE, FUNNEL_STAGE
+from funnelnlp.taxonomy import BUILTIN_TASKS, EMOTION_PHASE, FUNNEL_STAGE, Task
 from funnelnlp.text import normalise
+from funnelnlp.training import TrainingSettings, train
 
 C, A = "customer", "agent"
 
@@ -365,19 +366,11 @@ def test_unknown_roles_and_empty_texts_are_followed_too(model):
     assert all(turn.advice.title for turn in live)
 
 
-def test_a_model_of_other_tasks_can_be_tracked(model, monkeypatch):
-    class Labels(dict):
-        probabilities = {"urgent": {"no": 0.25, "yes": 0.75}}
-
-    class Labeller:
-        def add(self, role, text):
-            return Labels(urgent="yes")
-
-        def state(self):
-            return {}
-
-    monkeypatch.setattr(model, "track_turns", lambda state=None: Labeller(), raising=False)
-    turn = Tracker(model).add(C, "我要投诉")
+def test_a_model_of_other_tasks_can_be_tracked():
+    urgent = Task.from_dict({"name": "urgent", "labels": ["no", "yes"]})
+    frame = pd.DataFrame({"text": ["马上退钱", "立刻退钱", "谢谢你", "好的谢谢"], "urgent": ["yes", "yes", "no", "no"]})
+    turn = Tracker(train(frame, [urgent], settings=TrainingSettings(folds=0))).add(C, "马上退钱")
+    assert turn.urgent == "yes"
     assert turn.position == ("", "") and turn.events == () and turn.advice.title
 
 
