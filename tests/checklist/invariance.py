@@ -14,6 +14,8 @@ from tests.checklist import names
 from tests.checklist import transformations as t
 
 MOST_CHANGED = 0.03
+# What goes beyond spelling and changes more: kept from getting worse.
+WEAK_SPOTS = {"filler at the beginning": 0.04, "one word split by a blank": 0.04, "politeness at the beginning": 0.07}
 SEED = 7
 COLUMNS = ["conversation_id", "turn_index", "role", "text"]
 
@@ -62,14 +64,16 @@ SUITES = {
 
 @dataclass(frozen=True)
 class Invariance:
-    """Labels of the turns that a transformation reached: those it rewrote and all after them in their conversations.
+    """How many labels a transformation of the held-out conversations changed.
 
-    Earlier turns cannot change, because labels are causal; counting them would only dilute the shares.
+    ``changed`` is the share of all labels of a task, ``of_reached`` that of the turns which the transformation could change at
+    all: those it rewrote and those after them in their conversations.
     """
 
     rewritten: int
     reached: int
     changed: dict[str, float]
+    of_reached: dict[str, float]
     examples: dict[str, pd.DataFrame]
 
 
@@ -95,11 +99,12 @@ def measure(model: Model, labelled: pd.DataFrame, suite: Suite) -> Invariance:
     if suite.uncounted:
         reached &= ~labelled["text"].str.contains(suite.uncounted)
     relabelled = model.label_frame(rewritten)
-    changed, examples = {}, {}
+    changed, of_reached, examples = {}, {}, {}
     for task in BUILTIN_TASKS:
         counted = reached & labelled["role"].map(task.applies_to)
         differs = counted & (labelled[task.name] != relabelled[task.name])
-        changed[task.name] = float(differs.sum() / counted.sum())
+        changed[task.name] = float(differs.sum() / (labelled[task.name] != "").sum())
+        of_reached[task.name] = float(differs.sum() / counted.sum())
         both = {
             "before": labelled["text"],
             "after": rewritten["text"],
@@ -108,4 +113,4 @@ def measure(model: Model, labelled: pd.DataFrame, suite: Suite) -> Invariance:
             "confidence": labelled[f"{task.name}_confidence"],
         }
         examples[task.name] = pd.DataFrame(both)[differs].sort_values("confidence", ascending=False)
-    return Invariance(int((own & reached).sum()), int(reached.sum()), changed, examples)
+    return Invariance(int((own & reached).sum()), int(reached.sum()), changed, of_reached, examples)
