@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -181,7 +180,8 @@ def _labelled(frame: DataFrame, score: TurnScorer, place: list[str]) -> DataFram
     types = engine("pyspark.sql.types", "spark")
     given = [field for field in frame.schema if field.name not in PLACE]
     empty = score(pd.DataFrame({field.name: pd.Series(dtype=object) for field in given}))
-    made = [types.DoubleType() if dtype == np.float64 else types.StringType() for dtype in empty.dtypes[len(given) :]]
+    kinds = {"f": types.DoubleType(), "b": types.BooleanType()}
+    made = [kinds.get(dtype.kind, types.StringType()) for dtype in empty.dtypes[len(given) :]]
     columns = zip(empty.columns, [*(field.dataType for field in given), *made], strict=True)
     schema = types.StructType([types.StructField(name, kind) for name, kind in columns])
     return frame.mapInArrow(partial(_label_partition, score=score, place=place), schema)

@@ -30,8 +30,8 @@ class Dialogue:
         Raw.
     stages, questions, spins, phases : sequences of str
         Labels; empty where a task does not apply.
-    certainty : sequence of float
-        Confidence of the phases, 0 to 1.
+    stage_certainty, certainty : sequence of float
+        Confidence of the stages, and of the phases, 0 to 1.
     index : PhraseIndex
         Over the turns of the whole log.
     offset : int
@@ -45,6 +45,7 @@ class Dialogue:
     questions: Sequence[str]
     spins: Sequence[str]
     phases: Sequence[str]
+    stage_certainty: Sequence[float]
     certainty: Sequence[float]
     index: PhraseIndex
     offset: int
