@@ -297,7 +297,9 @@ class TurnEncoder:
         cues: list[int] = []
         if self.settings.cue_weight:
             for cue, count in self.lexicons.count(normalised, bigrams[1:-1]).items():
-                cues += [len(self.words) + cue] * min(2, count)
+                cues.append(n + cue)
+                if count > 1:
+                    cues.append(n + cue)
         known = (len(words) + len(doubles)) / (len(tokens) + len(bigrams)) if normalised else 0.0
         return EncodedTurn(normalised, words, pairs, singles + doubles + triples, cues, known)
 

@@ -125,10 +125,10 @@ class TurnTracker:
             odds = [exp(value - top) for value in block]
             total = sum(odds)
             labels[task] = names[block.index(top)] if 1 / total >= self._model.min_confidence else ""
-            probabilities[task] = dict(zip(names, [odd / total for odd in odds], strict=True))
-        alerts = tuple(
-            task
-            for task, (threshold, risky) in self._model.alert_thresholds.items()
-            if sum(probabilities[task].get(label, 0.0) for label in risky) >= threshold
-        )
+            probabilities[task] = {name: odd / total for name, odd in zip(names, odds, strict=True)}
+        alerts: tuple[str, ...] = ()
+        for task, (threshold, risky) in self._model.alert_thresholds.items():
+            odds_of = probabilities[task]
+            if odds_of and sum([odds_of[label] for label in risky]) >= threshold:
+                alerts = (*alerts, task)
         return TurnLabels(labels, probabilities, familiarity, alerts)
