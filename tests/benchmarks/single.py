@@ -76,8 +76,9 @@ def measure(corpus: Corpus, settings: Settings) -> dict[str, Any]:
     for name, turns, begin, threads in (
         ("naive scikit-learn pipelines, jieba", few, naive("jieba"), 1),
         ("naive scikit-learn pipelines, rjieba", few, naive("rjieba"), 1),
-        ("funnelnlp `Tracker.add`", conversations, lambda: model.track().add, 1),
-        ("funnelnlp `Tracker.add`", conversations, lambda: model.track().add, THREADS),
+        ("funnelnlp, labels alone", conversations, lambda: model.track_turns().add, 1),
+        ("funnelnlp `Tracker.add`, with events and advice", conversations, lambda: model.track().add, 1),
+        ("funnelnlp, labels alone", conversations, lambda: model.track_turns().add, THREADS),
     ):
         _pass(turns, begin, threads)
         passes = repeat(
