@@ -79,7 +79,7 @@ def test_batch_times_and_rates_every_contender_or_says_how_to_install_it(run) ->
 
 
 def test_threads_share_one_model(run) -> None:
-    assert {row["threads"] for row in run[1]["single"]["rows"] if "Tracker" in row["name"]} == {1, 8}
+    assert {row["threads"] for row in run[1]["single"]["rows"] if "labels alone" in row["name"]} == {1, 8}
 
 
 def test_markdown_has_a_table_a_section(run) -> None:
