@@ -118,7 +118,8 @@ def check(folder: Path, expected: pa.Table) -> None:
     parts = [pq.read_table(file) for file in sorted(folder.iterdir()) if not re.search(r"_SUCCESS|\.crc$", file.name)]
     result = pa.concat_tables(parts)
     assert result.column_names == expected.column_names
-    assert result.schema.field("at").type == expected.schema.field("at").type
+    for name in ("at", "emotion_phase_alert", "familiarity"):
+        assert result.schema.field(name).type == expected.schema.field(name).type
     assert result.sort_by("id").cast(expected.schema).equals(expected)
     ids = [set(part["conversation_id"].drop_null().to_pylist()) for part in parts]
     assert sum(map(len, ids)) == len(set().union(*ids)) and sum(map(bool, ids)) > 1

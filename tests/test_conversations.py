@@ -160,6 +160,12 @@ def test_a_conversation_of_one_side_or_of_nobody_has_a_summary(model):
     assert rows.loc["c", "need_turn"] == -1
 
 
+def test_a_model_that_abstains_is_refused(samples):
+    frame = funnelnlp.read_transcripts(samples / "chats.csv")
+    with pytest.raises(FunnelError, match="without min_confidence"):
+        analyse(funnelnlp.load(min_confidence=0.7), frame)
+
+
 def test_unknown_frames_and_models_are_refused(model):
     frame = conversation(("customer", "你好"))
     with pytest.raises(TranscriptError, match="no column 'conversation_id'"):

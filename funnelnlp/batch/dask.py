@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -197,7 +196,7 @@ def _labelled(frame: dd.DataFrame, score: TurnScorer, buckets: int) -> dd.DataFr
     """Label a frame that has FILE and ROW."""
     meta = label_bucket(frame._meta, score, PLACE)
     given = len(frame.columns) - len(PLACE)
-    texts = {name: "string[pyarrow]" for name in meta.columns[given:] if meta[name].dtype != np.float64}
+    texts = {name: "string[pyarrow]" for name in meta.columns[given:] if meta[name].dtype.kind not in "fb"}
     if "conversation_id" in frame.columns:
         keyed = frame.map_partitions(_with_keys, meta=_with_keys(frame._meta))
         # Dask's newer shuffle ("p2p") refuses lists and categories of Arrow type.

@@ -22,7 +22,6 @@ from funnelnlp.transcripts.output import Output
 
 # More than anybody needs: a probability of 0.999999 and one of 0.9999994 mean the same.
 _DECIMALS = 6
-ANGRY = ("愤怒", "对抗")
 NAMES_KEPT = 8
 
 
@@ -132,7 +131,7 @@ def summary(labelled: pd.DataFrame, tasks: Sequence[Task]) -> Facts:
     if "conversation_id" in labelled:
         facts["conversations"] = labelled["conversation_id"].nunique()
         if EMOTION_PHASE.name in counts:
-            angry = labelled.loc[labelled[EMOTION_PHASE.name].isin(ANGRY), "conversation_id"].unique()
+            angry = labelled.loc[labelled[EMOTION_PHASE.name].isin(EMOTION_PHASE.alert_labels), "conversation_id"].unique()
             facts["angry"] = len(angry)
             facts["angry_names"] = [str(name) for name in angry[:NAMES_KEPT]]
     return facts

@@ -30,7 +30,7 @@ class Dialogue:
         Raw.
     stages, questions, spins, phases : sequences of str
         Labels; empty where a task does not apply.
-    stage_certainty, certainty : sequence of float
+    stage_certainty, phase_certainty : sequence of float
         Confidence of the stages, and of the phases, 0 to 1.
     index : PhraseIndex
         Over the turns of the whole log.
@@ -46,7 +46,7 @@ class Dialogue:
     spins: Sequence[str]
     phases: Sequence[str]
     stage_certainty: Sequence[float]
-    certainty: Sequence[float]
+    phase_certainty: Sequence[float]
     index: PhraseIndex
     offset: int
 
@@ -140,7 +140,7 @@ class Dialogue:
     def _discontent_odds(self) -> float:
         if any(self.severity(turn) > 1 or self.says(turn, "<open_anger>") for turn in self._upset_turns):
             return 1.0
-        return 1 - prod(1 - self.certainty[turn] for turn in self._upset_turns)
+        return 1 - prod(1 - self.phase_certainty[turn] for turn in self._upset_turns)
 
     @cached_property
     def peak(self) -> int:

@@ -11,9 +11,8 @@ from functools import cache, cached_property
 from importlib.resources import files
 from itertools import accumulate
 
-import opencc
-
 from funnelnlp.errors import FunnelError
+from funnelnlp.text.normalise import simplify
 
 Span = tuple[int, int]
 
@@ -41,7 +40,6 @@ def fold_all(texts: Sequence[str]) -> list[str]:
     >>> fold_all(["請問ＶＩＰ怎麼退？"])
     ['请问vip怎么退?']
     """
-    converter = opencc.OpenCC("t2s")
     table: dict[int, str] = {}
     for char in set("".join(texts)):
         folded = _FOLDED.get(char) or unicodedata.normalize("NFKC", char).lower()
@@ -52,9 +50,9 @@ def fold_all(texts: Sequence[str]) -> list[str]:
     result = []
     for text in texts:
         translated = text.translate(table)
-        simplified = converter.convert(translated)
+        simplified = simplify(translated)
         # A phrase that OpenCC makes longer or shorter would move every span after it.
-        result.append(simplified if len(simplified) == len(text) else "".join(map(converter.convert, translated)))
+        result.append(simplified if len(simplified) == len(text) else "".join(map(simplify, translated)))
     return [folded if len(folded) == len(text) else text.translate(table) for folded, text in zip(result, texts, strict=True)]
 
 

@@ -101,7 +101,7 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
     Raises
     ------
     FunnelError
-        When the model lacks a built-in task, or has one with other labels.
+        When the model lacks a built-in task, has one with other labels, or abstains (``min_confidence``).
     TranscriptError
         When the frame has no turns, a column is missing or a turn belongs to no conversation; names the row.
 
@@ -136,7 +136,7 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
     names = [ROLES[code] if code < len(ROLES) else None for code in roles.tolist()]
     labels = {task.name: labelled[task.name].tolist() for task in BUILTIN_TASKS}
     stage_certainty = labelled["funnel_stage_confidence"].tolist()
-    certainty = labelled["emotion_phase_confidence"].tolist()
+    phase_certainty = labelled["emotion_phase_confidence"].tolist()
     summaries: list[dict[str, Any]] = []
     hits: list[tuple[Any, ...]] = []
     offset = 0
@@ -151,7 +151,7 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
             spins=[labels["spin_type"][row] for row in own],
             phases=[labels["emotion_phase"][row] for row in own],
             stage_certainty=[stage_certainty[row] for row in own],
-            certainty=[certainty[row] for row in own],
+            phase_certainty=[phase_certainty[row] for row in own],
             index=index,
             offset=offset,
         )
@@ -183,6 +183,8 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
 
 
 def _check(model: Model, frame: pd.DataFrame) -> None:
+    if model.min_confidence:
+        raise FunnelError("summaries and quality rules need a label for every turn: load the model without min_confidence")
     for task in BUILTIN_TASKS:
         given = next((other.label_names for other in model.tasks if other.name == task.name), None)
         if given != task.label_names:

@@ -81,7 +81,8 @@ def _maybe_traditional(text: str) -> bool:
     return _ALSO_TRADITIONAL.search(text) is not None
 
 
-def _simplify(text: str) -> str:
+def simplify(text: str) -> str:
+    """Return a text with its Traditional characters made Simplified."""
     # A converter cannot be pickled and is not documented as thread-safe, so each thread makes its own.
     converter = getattr(_local, "converter", None)
     if converter is None:
@@ -95,7 +96,7 @@ def _fold(texts: Sequence[str]) -> list[str]:
     lines = pattern.sub(lambda match: table.get(match[0], match[0]), "\n".join(texts)).lower().split("\n")
     foreign = [i for i, line in enumerate(lines) if _maybe_traditional(line)]
     if foreign:
-        simplified = _simplify("\n".join([lines[i] for i in foreign]))
+        simplified = simplify("\n".join([lines[i] for i in foreign]))
         # Before what lies beyond 16 bits goes: one of these words does.
         for i, line in zip(foreign, _BEYOND.sub(_RARE, _standard(simplified)).split("\n"), strict=True):
             lines[i] = line

@@ -29,7 +29,7 @@ class HandLabels:
     """Stands in for a model: the labels are those that the frame brings along."""
 
     def __init__(self, model: Model) -> None:
-        self.tasks, self.encoder = model.tasks, model.encoder
+        self.tasks, self.encoder, self.min_confidence = model.tasks, model.encoder, 0.0
 
     def label_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
         labels = {task.name: frame[task.name].fillna("") for task in BUILTIN_TASKS}
