@@ -6,6 +6,7 @@ import hashlib
 import json
 import pickle
 import shutil
+from collections import Counter
 from itertools import chain, pairwise
 
 import numpy as np
@@ -21,7 +22,7 @@ import funnelnlp
 from funnelnlp import FunnelError, ModelError, TranscriptError
 from funnelnlp.features import STRUCTURE_NAMES
 from funnelnlp.features.conversation import positions
-from funnelnlp.features.encoder import char_ngrams
+from funnelnlp.features.encoder import END, START, char_ngrams
 from funnelnlp.features.structure import LENGTH_FEATURES, PLACE_FEATURES, kinds_of
 from funnelnlp.model.persistence import _head_digest
 from funnelnlp.resources import bundled
@@ -192,7 +193,7 @@ def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
     cut = Tokeniser(engine="jieba").cut
     both = lambda text: (tokens := cut(text)) + [f"{a} {b}" for a, b in pairwise(tokens)]  # noqa: E731
     words = TfidfVectorizer(analyzer=both, min_df=settings.encoder.min_df_words, norm=None).fit(texts)
-    grams = lambda text: [*text, *chain(*char_ngrams(text))]  # noqa: E731
+    grams = lambda text: [*text, *chain(*char_ngrams(START + text + END))]  # noqa: E731
     chars = TfidfVectorizer(analyzer=grams, min_df=settings.encoder.min_df_chars, norm=None).fit(texts)
 
     def scaled(vectoriser: TfidfVectorizer) -> sparse.csr_matrix:
@@ -201,10 +202,13 @@ def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
         return sparse.diags(1 / np.where(norm > 0, norm, 1)) @ vectoriser.transform(texts)
 
     single = np.array([" " not in name for name in words.get_feature_names_out()])
-    cues = CountVectorizer(
-        analyzer=lambda text: [lexicons.names[i] for i, n in lexicons.count(text).items() for _ in range(min(n, 2))],
-        vocabulary=lexicons.names,
-    )
+
+    def cues_of(text: str) -> list[str]:
+        parts = [text[i:end] for i in range(len(text)) for end in range(i + 1, len(text) + 1)]
+        counts = Counter(lexicons.names[c] for part in parts for c in lexicons.of_phrase.get(part, ()))
+        return [name for name, n in counts.items() for _ in range(min(n, 2))]
+
+    cues = CountVectorizer(analyzer=cues_of, vocabulary=lexicons.names)
     word_rows = scaled(words)
     cue_rows = cues.transform(texts) * settings.encoder.cue_weight
     remembered = sparse.hstack([word_rows[:, single], cue_rows]) * settings.context_weight

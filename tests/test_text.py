@@ -185,9 +185,9 @@ def test_unknown_engine() -> None:
         Tokeniser(engine="hanlp")
 
 
-def test_lexicons_count_overlaps_and_fold_variants() -> None:
-    lexicons = Lexicons.from_phrases({"a": ["投诉", "投诉你们"], "b": ["訴你"]})
-    assert lexicons.count(normalise("我要投訴你們")) == {0: 2, 1: 1}
+def test_lexicons_fold_variants_and_let_classes_share_a_phrase() -> None:
+    lexicons = Lexicons.from_phrases({"a": ["投诉", "投诉你们"], "b": ["訴你", "投訴"]})
+    assert lexicons.of_phrase == {"投诉": (0, 1), "投诉你们": (0,), "诉你": (1,)}
 
 
 def test_lexicon_errors(tmp_path) -> None:

@@ -174,7 +174,7 @@ class TurnEncoder:
         for text, tokens in zip(normalised, Tokeniser(settings.user_words).cut_all(normalised), strict=True):
             words.update(set(tokens))
             pairs.update({f"{a} {b}" for a, b in pairwise(tokens)})
-            chars.update({*text, *chain(*char_ngrams(text))})
+            chars.update({*text, *chain(*char_ngrams(START + text + END))})
 
         def kept(counts: Counter[str], minimum: int) -> list[str]:
             return sorted(feature for feature, count in counts.items() if count >= minimum)
@@ -214,19 +214,32 @@ class TurnEncoder:
         return ids
 
     @cached_property
-    def _pair_columns(self) -> dict[int, int]:
-        """First word × number of words + second word → column."""
-        ids, n = self._word_ids, len(self.words)
-        split = (pair.split(" ") for pair in self.pairs)
-        return {ids[a] * n + ids[b]: i for i, (a, b) in enumerate(split, self.pair_start)}
+    def _pair_columns(self) -> dict[str, int]:
+        return {pair: i for i, pair in enumerate(self.pairs, self.pair_start)}
 
     @cached_property
     def _char_columns(self) -> dict[str, int]:
         return {ngram: i for i, ngram in enumerate(self.chars, self.char_start)}
 
     @cached_property
+    def _short_phrases(self) -> frozenset[str]:
+        return frozenset(phrase for phrase in self.lexicons.of_phrase if len(phrase) == 1)
+
+    @cached_property
+    def _longer_phrases(self) -> dict[str, set[int]]:
+        """Three characters → lengths of the longer phrases that begin with them."""
+        result: dict[str, set[int]] = {}
+        for phrase in self.lexicons.of_phrase:
+            if len(phrase) > 3:
+                result.setdefault(phrase[:3], set()).add(len(phrase))
+        return result
+
+    @cached_property
     def _pair_table(self) -> KeyTable:
-        keys = np.array(list(self._pair_columns), dtype=np.int64)
+        """First word × number of words + second word → column."""
+        ids, n = self._word_ids, len(self.words)
+        split = (pair.split(" ") for pair in self.pairs)
+        keys = np.array([ids[a] * n + ids[b] for a, b in split], dtype=np.int64)
         return KeyTable(keys, np.arange(self.pair_start, self.char_start), len(self.words) ** 2)
 
     @cached_property
@@ -279,29 +292,33 @@ class TurnEncoder:
     def encode_one(self, text: str) -> EncodedTurn:
         """Return the features of one raw turn; the same as `encode` gives."""
         normalised = normalise(text)
-        word_ids, pair_columns, char_ids = self._word_ids, self._pair_columns, self._char_columns
         tokens = self.tokeniser.cut(normalised)
-        all_words = [word_ids.get(token, _UNKNOWN) for token in tokens]
-        words = [i for i in all_words if i != _UNKNOWN]
-        n = len(self.words)
-        keys = [a * n + b for a, b in pairwise(all_words) if a != _UNKNOWN != b]
-        pairs = [i for i in map(pair_columns.get, keys) if i is not None]
+        words = [i for i in map(self._word_ids.get, tokens) if i is not None]
+        pairs = [i for i in map(self._pair_columns.get, map(" ".join, pairwise(tokens))) if i is not None]
         marked = START + normalised + END
-        bigrams = list(map(add, marked, marked[1:]))
-        singles = [i for i in map(char_ids.get, normalised) if i is not None]
-        found = [char_ids.get(pair) for pair in bigrams]
-        doubles = [i for i in found if i is not None]
-        # What begins with an unknown pair is unknown.
-        longer = [pair + char for pair, i, char in zip(bigrams, found, marked[2:], strict=False) if i is not None]
-        triples = [i for i in map(char_ids.get, longer) if i is not None]
-        cues: list[int] = []
-        if self.settings.cue_weight:
-            for cue, count in self.lexicons.count(normalised, bigrams[1:-1]).items():
-                cues.append(n + cue)
-                if count > 1:
-                    cues.append(n + cue)
+        bigrams, trigrams = char_ngrams(marked)
+        columns = self._char_columns.get
+        doubles = [i for i in map(columns, bigrams) if i is not None]
+        chars = [i for i in map(columns, chain(normalised, trigrams)) if i is not None]
+        cues = self._find_cues(marked, bigrams, trigrams) if self.settings.cue_weight else []
         known = (len(words) + len(doubles)) / (len(tokens) + len(bigrams)) if normalised else 0.0
-        return EncodedTurn(normalised, words, pairs, singles + doubles + triples, cues, known)
+        return EncodedTurn(normalised, words, pairs, doubles + chars, cues, known)
+
+    def _find_cues(self, marked: str, bigrams: list[str], trigrams: list[str]) -> list[int]:
+        of_phrase, longer = self.lexicons.of_phrase.get, self._longer_phrases
+        found = list(filter(None, map(of_phrase, chain(bigrams, trigrams))))
+        if not self._short_phrases.isdisjoint(marked):
+            found += filter(None, map(of_phrase, marked))
+        if not longer.keys().isdisjoint(trigrams):
+            # What would reach beyond the end holds the boundary mark, so it is no phrase.
+            for start in [i for i, trigram in enumerate(trigrams) if trigram in longer]:
+                found += [of_phrase(marked[start : start + n], ()) for n in longer[trigrams[start]]]
+        n = len(self.words)
+        cues: list[int] = []
+        for cue in chain.from_iterable(found):
+            if cues.count(n + cue) < 2:
+                cues.append(n + cue)
+        return cues
 
     def weigh(self, turn: EncodedTurn) -> tuple[list[int], list[float]]:
         """Return the distinct features of a turn and their values."""
@@ -326,14 +343,13 @@ def _at_most_twice(rows: Ints, cues: Ints, n: int) -> Ragged:
     return Ragged(np.searchsorted(rows, np.arange(n + 1)), cues)
 
 
-def char_ngrams(normalised: str) -> tuple[list[str], list[str]]:
-    """Return the pairs and triples of characters of a normalised turn, boundary marks included.
+def char_ngrams(marked: str) -> tuple[list[str], list[str]]:
+    """Return the pairs and triples of neighbouring characters of a normalised turn between its boundary marks.
 
     Examples
     --------
-    >>> [[g.replace(START, "⟨").replace(END, "⟩") for g in grams] for grams in char_ngrams("好吗")]
-    [['⟨好', '好吗', '吗⟩'], ['⟨好吗', '好吗⟩']]
+    >>> char_ngrams("⟨好吗⟩")
+    (['⟨好', '好吗', '吗⟩'], ['⟨好吗', '好吗⟩'])
     """
-    marked = START + normalised + END
     bigrams = list(map(add, marked, marked[1:]))
     return bigrams, list(map(add, bigrams, marked[2:]))

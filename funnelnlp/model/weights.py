@@ -48,8 +48,8 @@ class Weights:
 class Products:
     """The weights ready to be summed: every occurrence of a feature adds one row of a table.
 
-    An occurrence weighs ``idf / norm of its block``, so rows are multiplied by their idf here and the sums
-    are divided by the norm. One more column holds ``idf ** 2``: its sum is the squared norm.
+    An occurrence weighs ``idf / norm of its block``. For one turn that is what the rows are multiplied by; many
+    turns share tables of rows multiplied by their idf, and their sums are divided by the norm.
 
     Parameters
     ----------
@@ -59,19 +59,26 @@ class Products:
 
     def __init__(self, weights: Weights, encoder: TurnEncoder) -> None:
         self.weights = weights
-        self.k = k = len(weights.bias)
-        weight = encoder.weight[:, None]
-        self._own = np.empty((encoder.n_features, k + 1), dtype=np.float32)
-        np.multiply(weights.own, weight, out=self._own[:, :k])
-        self._own[:, k:] = weight * weight
-        self._memory = weights.memory * weight[: encoder.n_context]
+        self.k = len(weights.bias)
+        self._weight = encoder.weight
         self._place = weights.structure[PLACE_FEATURES].sum(axis=1) + weights.bias
         self._length = weights.structure[LENGTH_FEATURES].sum(axis=1)
 
     @cached_property
+    def _own(self) -> Floats:
+        """One more column holds ``idf ** 2``: its sum is the squared norm."""
+        weight = self._weight[:, None]
+        result = np.empty((len(weight), self.k + 1), dtype=np.float32)
+        np.multiply(self.weights.own, weight, out=result[:, : self.k])
+        result[:, self.k :] = weight * weight
+        return result
+
+    @cached_property
     def _lasting(self) -> Floats:
         """Words and cues count in their own and in later turns; one row holds both, so that it is gathered once."""
-        return np.concatenate([self._own[: len(self._memory)], self._memory], axis=1)
+        memory = self.weights.memory
+        n = len(memory)
+        return np.concatenate([self._own[:n], memory * self._weight[:n, None]], axis=1)
 
     def many(self, encoded: Encoded) -> tuple[Floats, Floats]:
         """Return what turns add to their own scores, shape (n, k), and to those of later turns, shape (n, 2 * k).
@@ -93,24 +100,16 @@ class Products:
 
     def one(self, turn: EncodedTurn) -> tuple[Floats, Floats]:
         """Return the same of one turn, shapes (k,) and (2 * k,)."""
-        k = self.k
-        words, chars, cues = [*turn.words, *turn.pairs], turn.chars, turn.cues
-        rows = self._own.take([*words, *chars, *cues], axis=0)
-        own = np.zeros(k, dtype=np.float32)
-        memory = np.zeros(2 * k, dtype=np.float32)
-        end = len(words)
-        if words:
-            said = np.add.reduce(rows[:end])
-            scale = said[k] ** -0.5
-            own += said[:k] * scale
-            if turn.words:
-                memory += np.add.reduce(self._memory.take(turn.words, axis=0)) * scale
-        if chars:
-            drawn = np.add.reduce(rows[end : end + len(chars)])
-            own += drawn[:k] * drawn[k] ** -0.5
-        if cues:
-            own += np.add.reduce(rows[end + len(chars) :])[:k]
-            memory += np.add.reduce(self._memory.take(cues, axis=0))
+        n_cues = len(turn.cues)
+        n_lasting = n_cues + len(turn.words)
+        n_said = n_lasting + len(turn.pairs)
+        columns = np.array([*turn.cues, *turn.words, *turn.pairs, *turn.chars], dtype=np.intp)
+        values = self._weight.take(columns)
+        for block in (values[n_cues:n_said], values[n_said:]):
+            if len(block):
+                block *= float(block.dot(block)) ** -0.5
+        own = values.dot(self.weights.own.take(columns, axis=0))
+        memory = values[:n_lasting].dot(self.weights.memory.take(columns[:n_lasting], axis=0))
         return own, memory
 
     def places(self, layout: Layout, lengths: NDArray[np.int64]) -> Floats:

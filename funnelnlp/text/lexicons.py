@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from operator import add
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from funnelnlp.errors import FunnelError
@@ -21,11 +20,17 @@ class Lexicons:
     classes : mapping of str to iterable of str
         Class name → normalised phrases.
 
+    Attributes
+    ----------
+    names : tuple of str
+        The classes.
+    of_phrase : dict of str to tuple of int
+        Phrase → places of its classes in ``names``.
+
     Examples
     --------
-    >>> lexicons = Lexicons.from_phrases({"thanks": ["谢谢", "感謝"]})
-    >>> lexicons.count("谢谢,感谢你们")
-    {0: 2}
+    >>> Lexicons.from_phrases({"thanks": ["谢谢", "感謝"]}).of_phrase
+    {'感谢': (0,), '谢谢': (0,)}
     """
 
     def __init__(self, classes: Mapping[str, Iterable[str]]) -> None:
@@ -35,13 +40,6 @@ class Lexicons:
         for index, name in enumerate(self.names):
             for phrase in self.classes[name]:
                 self.of_phrase[phrase] = (*self.of_phrase.get(phrase, ()), index)
-        # Few pairs of characters begin a phrase, so that is what texts are searched for first.
-        beginnings: dict[str, set[int]] = {}
-        for phrase in self.of_phrase:
-            if len(phrase) > 1:
-                beginnings.setdefault(phrase[:2], set()).add(len(phrase))
-        self._beginnings = {pair: tuple(sorted(found)) for pair, found in beginnings.items()}
-        self._single = frozenset(phrase for phrase in self.of_phrase if len(phrase) == 1)
 
     @classmethod
     def from_phrases(cls, classes: Mapping[str, Iterable[str]]) -> Lexicons:
@@ -72,32 +70,6 @@ class Lexicons:
         """SHA-256 over all classes and phrases."""
         text = "\n".join(f"{name}\t{' '.join(phrases)}" for name, phrases in self.classes.items())
         return hashlib.sha256(text.encode()).hexdigest()
-
-    def count(self, normalised: str, bigrams: Sequence[str] | None = None) -> dict[int, int]:
-        """Return how often each class occurs in a normalised turn, by its place in ``names``.
-
-        Parameters
-        ----------
-        normalised : str
-        bigrams : sequence of str, optional
-            All pairs of neighbouring characters of it, when they are known already.
-
-        Returns
-        -------
-        dict of int to int
-            Overlaps count; absent classes are left out.
-        """
-        counts: dict[int, int] = {}
-        of_phrase, beginnings = self.of_phrase, self._beginnings
-        if bigrams is None:
-            bigrams = list(map(add, normalised, normalised[1:]))
-        found = [char for char in normalised if char in self._single] if self._single else []
-        for start in [i for i, pair in enumerate(bigrams) if pair in beginnings]:
-            found += [normalised[start : start + n] for n in beginnings[bigrams[start]] if start + n <= len(normalised)]
-        for phrase in found:
-            for index in of_phrase.get(phrase, ()):
-                counts[index] = counts.get(index, 0) + 1
-        return counts
 
 
 def read_lexicons(folder: str | Path) -> Lexicons:

@@ -129,4 +129,5 @@ class Tokeniser:
 
     def cut(self, text: str) -> list[str]:
         """Return the words of one normalised turn."""
-        return [token for token in self.raw([text]) if token != " "]
+        tokens = self.raw([text])
+        return [token for token in tokens if token != " "] if " " in text else tokens
