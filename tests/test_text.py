@@ -180,6 +180,20 @@ def test_nothing_is_loaded_at_import_and_no_cache_is_written(tmp_path) -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, env={"TMPDIR": str(tmp_path), "PATH": ""})
 
 
+@pytest.mark.parametrize("imported", ["before", "after"])
+def test_only_one_dictionary_is_made_and_it_is_our_own(imported: str) -> None:
+    code = (
+        "import sys, funnelnlp.text as t\n"
+        "if sys.argv[1] == 'before': import rjieba; rjieba.add_word('我要退', 10**6, None)\n"
+        "cut = t.Tokeniser((('差价我', 10**6),), engine='rjieba').cut\n"
+        "assert cut('退差价我要退') == ['退', '差价我', '要', '退'], cut('退差价我要退')\n"
+        "assert ('rjieba' in sys.modules) == (sys.argv[1] == 'before')\n"
+        "import rjieba\n"
+        "assert '差价我' not in rjieba.cut('退差价我要退', False)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, imported], check=True)
+
+
 def test_unknown_engine() -> None:
     with pytest.raises(FunnelError, match="rjieba"):
         Tokeniser(engine="hanlp")
