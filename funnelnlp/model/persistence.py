@@ -10,8 +10,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +44,10 @@ def save(model: Model, folder: str | Path) -> None:
     ModelError
         When the folder exists and is not a model folder.
     """
+    # A service that only loads a model does without these.
+    import shutil
+    import uuid
+
     folder = Path(folder)
     check_target(folder)
     parts = {f"{name}.npy": _npy(array) for name, array in {**model.weights.arrays(), "idf": model.encoder.idf}.items()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 # The order is part of the model format: append, never insert.
 NAMES = (
@@ -62,7 +62,7 @@ def emoticons() -> tuple[dict[str, str], dict[str, str]]:
     """Return (emoji → placeholder, bracket content → placeholder) from the bundled list."""
     emoji: dict[str, str] = {}
     bracket: dict[str, str] = {}
-    listing = files("funnelnlp.text").joinpath("emoticons.txt").read_text(encoding="utf-8")
+    listing = Path(__file__).with_name("emoticons.txt").read_text(encoding="utf-8")
     for line in listing.splitlines():
         if line and not line.startswith("#"):
             group, members = line.split("\t")
