@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import chain, pairwise, repeat
+from itertools import chain, count, pairwise, repeat
 from operator import add
 from typing import Any, NamedTuple
 
@@ -222,19 +222,6 @@ class TurnEncoder:
         return {ngram: i for i, ngram in enumerate(self.chars, self.char_start)}
 
     @cached_property
-    def _short_phrases(self) -> frozenset[str]:
-        return frozenset(phrase for phrase in self.lexicons.of_phrase if len(phrase) == 1)
-
-    @cached_property
-    def _longer_phrases(self) -> dict[str, set[int]]:
-        """Three characters → lengths of the longer phrases that begin with them."""
-        result: dict[str, set[int]] = {}
-        for phrase in self.lexicons.of_phrase:
-            if len(phrase) > 3:
-                result.setdefault(phrase[:3], set()).add(len(phrase))
-        return result
-
-    @cached_property
     def _pair_table(self) -> KeyTable:
         """First word × number of words + second word → column."""
         ids, n = self._word_ids, len(self.words)
@@ -289,6 +276,23 @@ class TurnEncoder:
 
     # --- one turn -------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _grams(self) -> tuple[dict[str, int], list[tuple[int | None, tuple[int, ...], tuple[int, ...]]]]:
+        """Where one to three characters lead: one look-up each is what a turn takes longest for.
+
+        Mostly to their column. Where they are or begin a phrase, to ``n_features + 1 +`` a place in the list, which has
+        their column if there is one, the classes of the phrase that they are, and the lengths of the longer ones.
+        """
+        numbers = {ngram: i for i, ngram in enumerate(self.chars, self.char_start)}
+        of_phrase = self.lexicons.of_phrase if self.settings.cue_weight else {}
+        longer: dict[str, set[int]] = {phrase: set() for phrase in of_phrase if len(phrase) <= 3}
+        for phrase in of_phrase:
+            if len(phrase) > 3:
+                longer.setdefault(phrase[:3], set()).add(len(phrase))
+        phrases = [(numbers.get(gram), of_phrase.get(gram, ()), tuple(lengths)) for gram, lengths in longer.items()]
+        numbers.update(zip(longer, count(self.n_features + 1), strict=False))
+        return numbers, phrases
+
     def encode_one(self, text: str) -> EncodedTurn:
         """Return the features of one raw turn; the same as `encode` gives."""
         normalised = normalise(text)
@@ -297,28 +301,26 @@ class TurnEncoder:
         pairs = [i for i in map(self._pair_columns.get, map(" ".join, pairwise(tokens))) if i is not None]
         marked = START + normalised + END
         bigrams, trigrams = char_ngrams(marked)
-        columns = self._char_columns.get
-        doubles = [i for i in map(columns, bigrams) if i is not None]
-        chars = [i for i in map(columns, chain(normalised, trigrams)) if i is not None]
-        cues = self._find_cues(marked, bigrams, trigrams) if self.settings.cue_weight else []
-        known = (len(words) + len(doubles)) / (len(tokens) + len(bigrams)) if normalised else 0.0
-        return EncodedTurn(normalised, words, pairs, doubles + chars, cues, known)
-
-    def _find_cues(self, marked: str, bigrams: list[str], trigrams: list[str]) -> list[int]:
-        of_phrase, longer = self.lexicons.of_phrase.get, self._longer_phrases
-        found = list(filter(None, map(of_phrase, chain(bigrams, trigrams))))
-        if not self._short_phrases.isdisjoint(marked):
-            found += filter(None, map(of_phrase, marked))
-        if not longer.keys().isdisjoint(trigrams):
-            # What would reach beyond the end holds the boundary mark, so it is no phrase.
-            for start in [i for i, trigram in enumerate(trigrams) if trigram in longer]:
-                found += [of_phrase(marked[start : start + n], ()) for n in longer[trigrams[start]]]
-        n = len(self.words)
+        numbers, phrases = self._grams
+        n_bigrams, n_words, unknown = len(bigrams), len(self.words), self.n_features
+        found = list(map(numbers.get, chain(bigrams, trigrams, normalised), repeat(unknown)))
+        chars = [i for i in found if i < unknown]
+        known = len(words) + len([i for i in found[:n_bigrams] if i < unknown])
         cues: list[int] = []
-        for cue in chain.from_iterable(found):
-            if cues.count(n + cue) < 2:
-                cues.append(n + cue)
-        return cues
+        for place, i in [(place, i) for place, i in enumerate(found) if i > unknown]:
+            column, classes, longer = phrases[i - unknown - 1]
+            if column is not None:
+                chars.append(column)
+                known += place < n_bigrams
+            start = place - n_bigrams
+            for n in longer:
+                # What would reach beyond the end holds the boundary mark, so it is no phrase.
+                classes += self.lexicons.of_phrase.get(marked[start : start + n], ())
+            for cue in classes:
+                if cues.count(n_words + cue) < 2:
+                    cues.append(n_words + cue)
+        share = known / (len(tokens) + n_bigrams) if normalised else 0.0
+        return EncodedTurn(normalised, words, pairs, chars, cues, share)
 
     def weigh(self, turn: EncodedTurn) -> tuple[list[int], list[float]]:
         """Return the distinct features of a turn and their values."""

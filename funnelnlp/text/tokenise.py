@@ -6,7 +6,8 @@ and the fallback where no rjieba wheel exists.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
@@ -97,12 +98,12 @@ class Tokeniser:
             raise FunnelError(f"unknown tokeniser engine {engine!r}; accepted: {list(ENGINES)} or None")
         self.user_words = tuple((str(word), frequency) for word, frequency in user_words)
         self.engine = engine
-        self._cut: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"user_words": self.user_words, "engine": self.engine, "_cut": None}
+        return {"user_words": self.user_words, "engine": self.engine}
 
-    def _load(self) -> Any:
+    @cached_property
+    def _cut(self) -> Callable[[str], list[str]]:
         engine = self.engine
         if engine != "jieba":
             try:
@@ -140,11 +141,9 @@ class Tokeniser:
 
         One call for thousands of turns is what makes batches fast.
         """
-        if self._cut is None:
-            self._cut = self._load()
-        return self._cut("\n".join(texts))  # type: ignore[no-any-return]
+        return self._cut("\n".join(texts))
 
     def cut(self, text: str) -> list[str]:
         """Return the words of one normalised turn."""
-        tokens = self.raw([text])
+        tokens = self._cut(text)
         return [token for token in tokens if token != " "] if " " in text else tokens
