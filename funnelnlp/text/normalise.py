@@ -34,6 +34,7 @@ _SLIPS = tuple(
     slip.split("→")
     for slip in "可已→可以 以经→已经 现再→现在 帐号→账号 帐户→账户 帐单→账单 登陆→登录 因该→应该 报歉→抱歉 须要→需要".split()
 )
+_ANY_VARIANT = re.compile("|".join(variant for variant, _ in (*_WORDS, *_SLIPS)))
 # Sounds before a turn begins; alone they are an answer.
 _FILLERS = re.compile(r"^(?:(?:嗯+|呃+|额+|那个|就是说|就是)[, ]+)+(?=[^, ])", re.MULTILINE)
 _FILLED = "嗯呃额那就"
@@ -90,15 +91,24 @@ def simplify(text: str) -> str:
     return converter.convert(text)  # type: ignore[no-any-return]
 
 
+def _fold_width(text: str) -> str:
+    """Fold width, variants and case."""
+    pattern, table = _folding()
+    return pattern.sub(lambda match: table.get(match[0], match[0]), text).lower()
+
+
+def _fold_script(text: str) -> str:
+    # Before what lies beyond 16 bits goes: one of these words does.
+    return _BEYOND.sub(_RARE, _standard(simplify(text)))
+
+
 def _fold(texts: Sequence[str]) -> list[str]:
     """Fold width, variants, case and script of visible turns."""
-    pattern, table = _folding()
-    lines = pattern.sub(lambda match: table.get(match[0], match[0]), "\n".join(texts)).lower().split("\n")
+    lines = _fold_width("\n".join(texts)).split("\n")
     foreign = [i for i, line in enumerate(lines) if _maybe_traditional(line)]
     if foreign:
-        simplified = simplify("\n".join([lines[i] for i in foreign]))
-        # Before what lies beyond 16 bits goes: one of these words does.
-        for i, line in zip(foreign, _BEYOND.sub(_RARE, _standard(simplified)).split("\n"), strict=True):
+        simplified = _fold_script("\n".join([lines[i] for i in foreign]))
+        for i, line in zip(foreign, simplified.split("\n"), strict=True):
             lines[i] = line
     return _standard("\n".join(lines)).split("\n")
 
@@ -243,5 +253,9 @@ def normalise(text: str) -> str:
     >>> normalise("請問  訂單什麼時候到？") == normalise("请问 订单什么时候到?")
     True
     """
-    (folded,) = _fold([text if text.isprintable() else _INVISIBLE.sub(" ", text)])
+    folded = _fold_width(text if text.isprintable() else _INVISIBLE.sub(" ", text))
+    if _maybe_traditional(folded):
+        folded = _fold_script(folded)
+    if _ANY_VARIANT.search(folded):
+        folded = _standard(folded)
     return _clean([folded])[0] if _special().search(folded) else _trim(_commas(folded))
