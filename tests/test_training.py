@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,8 +14,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.utils import get_tags
 
 from funnelnlp import FunnelClassifier, FunnelError, Task, TaxonomyError, evaluate, train
-from funnelnlp.taxonomy import BUILTIN_TASKS, FUNNEL_STAGE
-from funnelnlp.training import TrainingSettings, check, evaluate_predictions, out_of_fold
+from funnelnlp.taxonomy import BUILTIN_TASKS, EMOTION_PHASE, FUNNEL_STAGE
+from funnelnlp.training import TrainingSettings, agreement, check, evaluate_predictions, out_of_fold
+from funnelnlp.training.labelled import label_numbers, label_shares
 
 QUICK = TrainingSettings(folds=0)
 
@@ -45,8 +48,6 @@ def test_data_without_any_label_is_refused(small, model) -> None:
         evaluate(model, small.assign(**{task.name: "" for task in BUILTIN_TASKS}))
     only = evaluate(model, small.assign(emotion_phase=None))
     assert "emotion_phase" not in only
-    with pytest.raises(TaxonomyError, match="must be one label"):
-        train(small.assign(funnel_stage=[["引导"]] * len(small)))
 
 
 def test_task_names_must_not_be_transcript_columns(small) -> None:
@@ -65,12 +66,106 @@ def test_empty_cells_are_not_learnt_from(small) -> None:
 def test_wrong_labels_say_where(small) -> None:
     wrong = small.copy()
     wrong.loc[7, "funnel_stage"] = "结束"
-    with pytest.raises(TaxonomyError, match=r"row 7: funnel_stage is '结束'; accepted: 引导, 筛选, 确认, 解决"):
+    with pytest.raises(TaxonomyError, match=r" turn 7: funnel_stage: '结束' is not one of 引导, 筛选, 确认, 解决; write"):
         train(wrong)
+    with pytest.raises(TaxonomyError, match=r"^row 7: funnel_stage: '结束'"):
+        train(wrong.drop(columns="conversation_id"))
     with pytest.raises(TaxonomyError, match="no column 'funnel_stage'"):
         train(small.drop(columns="funnel_stage"))
     with pytest.raises(TaxonomyError, match="at least two labels"):
         train(small[small["funnel_stage"] == "引导"], [FUNNEL_STAGE])
+
+
+# --- votes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "不满:2|愤怒:1",
+        "不满|愤怒|不满",
+        " 不满：4 ｜ 愤怒：2 ",
+        "|angry|dissatisfied:2|",
+        ["不满", "不满", "愤怒", None],
+        np.array(["不满", "愤怒", "不满"], dtype=object),
+        {"不满": 2, "愤怒": 1, "平静": None},
+        {"dissatisfied": 0.5, "愤怒": "0.25"},
+    ],
+)
+def test_votes_may_be_written_in_several_ways(cell) -> None:
+    frame = pd.DataFrame({"emotion_phase": pd.Series([cell, "平静", ""], dtype=object)})
+    np.testing.assert_allclose(label_shares(frame, EMOTION_PHASE), [[0, 2 / 3, 1 / 3, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
+    assert label_numbers(frame, EMOTION_PHASE).tolist() == [1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("不满:2|生气:1", "'生气' in '不满:2|生气:1' is not one of 平静, 不满, 愤怒, 对抗"),
+        ("不满:0|愤怒", "'不满' has '0' votes in '不满:0|愤怒'; a number above 0"),
+        ("不满:-1", "'不满' has '-1' votes"),
+        ("不满:两票", "'不满' has '两票' votes"),
+        ("不满:nan|愤怒:1", "'不满' has 'nan' votes"),
+        ({"不满": float("inf")}, "'不满' has inf votes"),
+        ({"不满": True}, "'不满' has True votes"),
+        ([["不满"]], r"['不满'] in [['不满']] is not one of"),
+    ],
+)
+def test_wrong_votes_say_where_and_what(cell, problem: str) -> None:
+    frame = pd.DataFrame(
+        {"conversation_id": "c1", "turn_index": [0, 1], "emotion_phase": pd.Series(["平静", cell], dtype=object)}
+    )
+    with pytest.raises(TaxonomyError, match="c1 turn 1: emotion_phase: " + re.escape(problem) + ".*or leave the cell empty"):
+        label_shares(frame, EMOTION_PHASE)
+    findings = check(frame.assign(role="customer", text="好的"), [EMOTION_PHASE])
+    assert any(f.level == "error" and problem in f.message and "(c1 turn 1)" in f.message for f in findings)
+
+
+def test_label_names_with_colons_and_bars_stay_labels() -> None:
+    task = Task.from_dict({"name": "topic", "labels": ["a:1", "b|c", "d"]})
+    frame = pd.DataFrame({"topic": ["a:1", "b|c", "d:3|a:1:1"]})
+    np.testing.assert_allclose(label_shares(frame, task), [[1, 0, 0], [0, 1, 0], [0.25, 0, 0.75]])
+
+
+def test_tied_votes_are_learnt_from_and_not_measured_on(small) -> None:
+    tied = small.assign(funnel_stage=small["funnel_stage"].where(small.index >= 40, "筛选|解决"))
+    model = train(tied, [FUNNEL_STAGE], settings=QUICK)
+    assert sum(model.info["labels"]["funnel_stage"].values()) == len(small)
+    figures = evaluate(model, tied)["funnel_stage"]
+    assert (figures["turns"], figures["tied"]) == (len(small) - 40, 40)
+    assert "funnel_stage: 40 turns with tied votes" in messages(tied)
+    others = agreement(small, tied, [FUNNEL_STAGE])["funnel_stage"]
+    assert (others["turns"], others["accuracy"]) == (len(small) - 40, 1.0)
+
+
+def test_unanimous_votes_train_the_model_of_the_plain_labels(small, tmp_path) -> None:
+    votes = small.assign(funnel_stage=small["funnel_stage"].map(lambda label: {label: 3}))
+    for name, frame in (("plain", small), ("votes", votes)):
+        train(frame, [FUNNEL_STAGE], settings=TrainingSettings(folds=3), n_jobs=1).save(tmp_path / name)
+    for part in (tmp_path / "plain").iterdir():
+        assert part.read_bytes() == (tmp_path / "votes" / part.name).read_bytes(), part.name
+
+
+def test_probabilities_follow_the_votes() -> None:
+    task = Task.from_dict({"name": "mood", "labels": ["low", "high"]})
+    texts = ["马上退钱", "好的谢谢"] * 60
+    ids = [str(i // 4) for i in range(len(texts))]
+    frame = pd.DataFrame({"conversation_id": ids, "text": texts, "mood": ["low:1|high:3", "low:3|high:1"] * 60})
+    settings = TrainingSettings(C=100.0, balance=0.0, alone=0, noise=0.0)
+    weak = train(frame, [task], settings=settings, n_jobs=1)
+    assert weak.info["calibrated"]
+    # What no temperature fitted to one winner a turn would give: the share of the votes.
+    said = weak.label_frame(frame)
+    assert said["mood"].tolist() == ["high", "low"] * 60
+    np.testing.assert_allclose(said["mood_confidence"], 0.75, atol=0.01)
+
+
+def test_votes_count_for_class_weights_as_their_sum(small) -> None:
+    half = small.assign(funnel_stage=small["funnel_stage"].replace("引导", "引导|筛选"))
+    counts = train(half, [FUNNEL_STAGE], settings=QUICK).info["labels"]["funnel_stage"]
+    openings = (small["funnel_stage"] == "引导").sum()
+    assert counts["引导"] == round(openings / 2)
+    assert counts["筛选"] == round((small["funnel_stage"] == "筛选").sum() + openings / 2)
 
 
 def test_english_aliases_are_labels_too(small) -> None:

@@ -23,11 +23,9 @@ from funnelnlp.model.frames import conversation_codes, frame_columns
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task, unique_tasks
 from funnelnlp.text import Lexicons, read_lexicons
-from funnelnlp.training.labelled import Ints, check_tasks
+from funnelnlp.training.labelled import Floats, Ints, check_tasks, majority
 from funnelnlp.training.measures import alert_threshold
 from funnelnlp.training.noise import noisy_copies
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +100,15 @@ def design_matrix(encoded: Encoded, layout: Layout, encoder: TurnEncoder, settin
     return sparse.hstack([own, memory[layout.same], memory[layout.other], place], format="csr")
 
 
-def _fit_task(matrix: sparse.csr_matrix, numbers: Ints, n_labels: int, settings: TrainingSettings) -> tuple[Floats, Floats]:
+def _fit_task(matrix: sparse.csr_matrix, shares: Floats, settings: TrainingSettings) -> tuple[Floats, Floats]:
     """Return (coefficients, intercepts) of one task, shapes (n_labels, n_columns) and (n_labels,)."""
-    known = np.flatnonzero(numbers >= 0)
-    y = numbers[known]
-    counts = np.bincount(y, minlength=n_labels)
-    weight = (len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))) ** settings.balance
+    n_labels = shares.shape[1]
+    # A turn is learnt once per label that it has votes for: the log-loss expected over the votes.
+    rows, y = np.nonzero(shares)
+    counts = shares.sum(axis=0)
+    weight = (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))) ** settings.balance
     regression = LogisticRegression(C=settings.C, max_iter=4000, tol=settings.tolerance)
-    regression.fit(matrix[known], y, sample_weight=weight[y])
+    regression.fit(matrix[rows], y, sample_weight=weight[y] * shares[rows, y])
     coefficients = np.zeros((n_labels, matrix.shape[1]))
     intercepts = np.full(n_labels, -30.0)  # a label that was never seen is never chosen
     if len(regression.classes_) == 2:
@@ -123,7 +122,7 @@ def _fit_task(matrix: sparse.csr_matrix, numbers: Ints, n_labels: int, settings:
 
 
 def fit_model(
-    frame: pd.DataFrame, tasks: Sequence[Task], numbers: Sequence[Ints], lexicons: Lexicons, settings: TrainingSettings
+    frame: pd.DataFrame, tasks: Sequence[Task], shares: Sequence[Floats], lexicons: Lexicons, settings: TrainingSettings
 ) -> Model:
     """Fit the encoder and every task on a frame, uncalibrated."""
     texts, roles, conversation, order = frame_columns(frame)
@@ -143,8 +142,7 @@ def fit_model(
         matrix = sparse.vstack([matrix, design_matrix(encoder.encode(noisy_texts), again, encoder, settings)], format="csr")
         copies.append(picked)
     copied = np.concatenate(copies)
-    numbers = [y[copied] for y in numbers]
-    fitted = [_fit_task(matrix, y, len(task.labels), settings) for task, y in zip(tasks, numbers, strict=True)]
+    fitted = [_fit_task(matrix, of_task[copied], settings) for of_task in shares]
     stacked = np.concatenate([coefficients for coefficients, _ in fitted]).T
     own_end, memory_end = encoder.n_features, encoder.n_features + 2 * encoder.n_context
     same, other = np.split(stacked[own_end:memory_end] * settings.context_weight, 2)
@@ -179,7 +177,7 @@ def out_of_fold(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Labelled turns, one column per task.
+        Labelled turns, one column per task; see `train`.
     tasks : sequence of Task
     settings : TrainingSettings, optional
     groups : array-like of shape (n,), optional
@@ -204,12 +202,12 @@ def out_of_fold(
     settings = settings or TrainingSettings()
     lexicons = lexicons or bundled_lexicons()
     frame = frame.reset_index(drop=True)
-    numbers = check_tasks(tasks, frame)
+    shares = check_tasks(tasks, frame)
     units = conversation_codes(frame) if groups is None else pd.factorize(np.asarray(groups))[0]
     pairs = list(GroupKFold(min(folds or settings.folds, int(units.max()) + 1)).split(units, groups=units))
-    for task, y in zip(tasks, numbers, strict=True):
+    for task, of_task in zip(tasks, shares, strict=True):
         for train_rows, _ in pairs:
-            if len(left := np.setdiff1d(y[train_rows], [-1])) < 2:
+            if len(left := np.flatnonzero(of_task[train_rows].any(axis=0))) < 2:
                 raise TaxonomyError(
                     f"task {task.name!r}: with one of {len(pairs)} folds left out, the rest has turns labelled "
                     f"{task.label_names[left[0]] if len(left) else '(nothing)'} only, and at least two labels are needed; "
@@ -217,7 +215,7 @@ def out_of_fold(
                 )
 
     def one(train_rows: Ints, test_rows: Ints) -> NDArray[np.float32]:
-        part = [y[train_rows] for y in numbers]
+        part = [of_task[train_rows] for of_task in shares]
         model = fit_model(frame.iloc[train_rows], tasks, part, lexicons, settings)
         return scores_of(model, frame.iloc[test_rows])
 
@@ -260,7 +258,7 @@ def learning_curve(
     settings = settings or TrainingSettings()
     lexicons = lexicons or bundled_lexicons()
     frame = frame.reset_index(drop=True)
-    numbers = check_tasks(tasks, frame)
+    shares = check_tasks(tasks, frame)
     conversation = conversation_codes(frame)
     units = conversation if groups is None else pd.factorize(np.asarray(groups))[0]
     pairs = list(GroupKFold(folds).split(units, groups=units))
@@ -269,7 +267,7 @@ def learning_curve(
         known = np.unique(conversation[train_rows])
         drawn = np.random.default_rng(seed).permutation(known)[: max(1, round(fraction * len(known)))]
         rows = train_rows[np.isin(conversation[train_rows], drawn)]
-        model = fit_model(frame.iloc[rows], tasks, [y[rows] for y in numbers], lexicons, settings)
+        model = fit_model(frame.iloc[rows], tasks, [of_task[rows] for of_task in shares], lexicons, settings)
         return len(drawn), scores_of(model, frame.iloc[test_rows])
 
     lines = []
@@ -279,23 +277,24 @@ def learning_curve(
         order = np.concatenate([test_rows for _, test_rows in pairs])
         line: dict[str, Any] = {"conversations": round(sum(n for n, _ in results) / len(results))}
         start = 0
-        for task, y in zip(tasks, numbers, strict=True):
+        for task, of_task in zip(tasks, shares, strict=True):
             predicted = scores[:, start : start + len(task.labels)].argmax(axis=1)
             start += len(task.labels)
-            known = y[order] >= 0
-            line[task.name] = f1_score(y[order][known], predicted[known], average="macro")
+            truth = majority(of_task[order])
+            known = truth >= 0
+            line[task.name] = f1_score(truth[known], predicted[known], average="macro")
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def best_temperature(scores: NDArray[np.floating[Any]], numbers: Ints) -> float:
-    """Return what to divide scores by so that held-back labels are most likely (Guo et al. 2017)."""
-    known = numbers >= 0
-    block, y = scores[known].astype(np.float64), numbers[known]
+def best_temperature(scores: NDArray[np.floating[Any]], shares: Floats) -> float:
+    """Return what to divide scores by so that held-back votes are most likely (Guo et al. 2017)."""
+    rows, y = np.nonzero(shares)
+    block, weight = scores[rows].astype(np.float64), shares[rows, y]
 
     def loss(log_t: float) -> float:
         scaled = block / np.exp(log_t)
-        return float((special.logsumexp(scaled, axis=1) - scaled[np.arange(len(y)), y]).mean())
+        return float(np.average(special.logsumexp(scaled, axis=1) - scaled[np.arange(len(y)), y], weights=weight))
 
     return float(np.exp(optimize.minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
 
@@ -327,7 +326,9 @@ def train(
     Parameters
     ----------
     frame : pandas.DataFrame
-        As `read_transcripts` returns it, with one column of labels per task; empty cells are not learnt from.
+        As `read_transcripts` returns it, with one column of labels per task; empty cells are not learnt from. A turn that
+        several people labelled may keep all their votes (``不满:2|愤怒:1``, see `funnelnlp.training.labelled.votes`): it
+        counts for each label by its share, in the regressions, in class weights and in the calibration.
     tasks : sequence of Task
         The four built-in tasks, or your own.
     settings : TrainingSettings, optional
@@ -364,18 +365,19 @@ def train(
     lexicons = lexicons or bundled_lexicons()
     tasks = unique_tasks(tasks)
     frame = frame.reset_index(drop=True)
-    numbers = check_tasks(tasks, frame)
-    model = fit_model(frame, tasks, numbers, lexicons, settings)
+    shares = check_tasks(tasks, frame)
+    model = fit_model(frame, tasks, shares, lexicons, settings)
     n_conversations = int(conversation_codes(frame).max()) + 1
-    calibrated = 2 <= settings.folds <= n_conversations and _enough(numbers, frame, settings.folds)
+    calibrated = 2 <= settings.folds <= n_conversations and _enough(shares, frame, settings.folds)
     temperature = np.ones_like(model.weights.temperature)
     alerts: dict[str, float] = {}
     if calibrated:
         scores = out_of_fold(frame, tasks, settings=settings, groups=groups, lexicons=lexicons, n_jobs=n_jobs)
-        for task, y in zip(tasks, numbers, strict=True):
+        for task, of_task in zip(tasks, shares, strict=True):
             part = model.slices[task.name]
-            temperature[part] = best_temperature(scores[:, part], y)
-            if task.alert_labels and (threshold := _alert_threshold(scores[:, part] / temperature[part], y, task)):
+            temperature[part] = best_temperature(scores[:, part], of_task)
+            scaled = scores[:, part] / temperature[part]
+            if task.alert_labels and (threshold := _alert_threshold(scaled, majority(of_task), task)):
                 alerts[task.name] = threshold
     from funnelnlp import __version__
 
@@ -384,8 +386,8 @@ def train(
         "conversations": n_conversations,
         "turns": len(frame),
         "labels": {
-            task.name: {name: int((y == i).sum()) for i, name in enumerate(task.label_names)}
-            for task, y in zip(tasks, numbers, strict=True)
+            task.name: {name: round(count) for name, count in zip(task.label_names, of_task.sum(axis=0).tolist(), strict=True)}
+            for task, of_task in zip(tasks, shares, strict=True)
         },
         "settings": {k: v for k, v in asdict(settings).items() if k != "encoder"},
         "calibrated": calibrated,
@@ -394,7 +396,7 @@ def train(
     return Model(model.tasks, model.encoder, replace(model.weights, temperature=temperature), info)
 
 
-def _enough(numbers: Sequence[Ints], frame: pd.DataFrame, folds: int) -> bool:
+def _enough(shares: Sequence[Floats], frame: pd.DataFrame, folds: int) -> bool:
     """Tell whether every fold is sure to train on two labels of each task."""
     conversation = conversation_codes(frame)
-    return all(sum(len(np.unique(conversation[y == label])) >= folds for label in np.unique(y[y >= 0])) >= 2 for y in numbers)
+    return all(sum(len(np.unique(conversation[given])) >= folds for given in (of_task > 0).T) >= 2 for of_task in shares)
