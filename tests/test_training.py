@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -14,9 +15,11 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.utils import get_tags
 
 from funnelnlp import FunnelClassifier, FunnelError, Task, TaxonomyError, evaluate, train
-from funnelnlp.taxonomy import BUILTIN_TASKS, EMOTION_PHASE, FUNNEL_STAGE
+from funnelnlp.taxonomy import BUILTIN_TASKS, EMOTION_PHASE, FUNNEL_STAGE, QUESTION_TYPE
 from funnelnlp.training import TrainingSettings, agreement, check, evaluate_predictions, out_of_fold
-from funnelnlp.training.labelled import label_numbers, label_shares
+from funnelnlp.training.baselines import naive_predictions
+from funnelnlp.training.fit import best_block
+from funnelnlp.training.labelled import TIED, label_numbers, label_shares
 
 QUICK = TrainingSettings(folds=0)
 
@@ -181,6 +184,68 @@ def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_group(small)
     task = FUNNEL_STAGE
     scores = out_of_fold(copies, [task], settings=QUICK, groups=copies["batch"], folds=copies["batch"].nunique(), n_jobs=1)
     assert (scores[(copies["batch"] == "s1").to_numpy()].argmax(axis=1) != 0).all()
+
+
+# --- strength of the penalty --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def part(small: pd.DataFrame) -> pd.DataFrame:
+    """A few hundred turns of eight batches."""
+    picked = small[small["batch"].isin(small["batch"].unique()[:8])].drop_duplicates("conversation_id")
+    picked = picked.groupby("batch").head(4)["conversation_id"]
+    return small[small["conversation_id"].isin(picked)].reset_index(drop=True)
+
+
+def mislabelled(frame: pd.DataFrame, task: Task, share: float) -> pd.DataFrame:
+    """Give a share of the labelled turns a label drawn at random."""
+    rng = np.random.default_rng(0)
+    drawn = pd.Series(rng.choice(task.label_names, len(frame)), index=frame.index, dtype=object)
+    return frame.assign(**{task.name: frame[task.name].mask((rng.random(len(frame)) < share) & frame[task.name].notna(), drawn)})
+
+
+def test_wrong_labels_are_met_with_more_penalty(part, heldout) -> None:
+    wrong = mislabelled(part, QUESTION_TYPE, 0.3)
+    fixed = train(wrong, [QUESTION_TYPE], settings=TrainingSettings(other_strengths=(), folds=0))
+    chosen = train(wrong, [QUESTION_TYPE], n_jobs=1)
+    assert chosen.info["settings"]["C"] == {"question_type": 0.25}
+    figures = [evaluate(model, heldout)["question_type"]["macro_f1"] for model in (fixed, chosen)]
+    assert figures[1] > figures[0] + 0.03
+
+
+def test_another_strength_must_be_clearly_better() -> None:
+    truth = np.arange(1000) % 2
+
+    def right(count: int) -> np.ndarray:
+        said = np.where(np.arange(1000) < count, truth, 1 - truth)
+        return np.eye(2, dtype=np.float32)[said]
+
+    assert best_block([right(900), right(904), right(890)], truth) == 0
+    assert best_block([right(900), right(904), right(908), right(906)], truth) == 2
+    assert best_block([right(900), right(1000)], np.where(np.arange(1000) < 900, truth, TIED)) == 0
+
+
+def test_a_strength_that_is_given_is_kept_and_trying_others_does_not_change_it(part, tmp_path) -> None:
+    for name, others in (("given", ()), ("tried", (8.0, 0.25))):
+        settings = TrainingSettings(other_strengths=others, folds=3)
+        train(part, [FUNNEL_STAGE], settings=settings, n_jobs=1).save(tmp_path / name)
+    infos = [json.loads((tmp_path / name / "model.json").read_text(encoding="utf-8"))["info"] for name in ("given", "tried")]
+    assert [info["settings"]["C"] for info in infos] == [2.0, {"funnel_stage": 2.0}]
+    for file in (tmp_path / "given").glob("*.npy"):
+        assert file.read_bytes() == (tmp_path / "tried" / file.name).read_bytes(), file.name
+
+
+def test_own_skewed_labels_are_learnt_better_than_by_the_naive_pipeline(part, heldout) -> None:
+    task = Task.from_dict({"name": "mood", "labels": ["calm", "upset", "hot"], "role": "customer"})
+    moods = {"平静": "calm", "不满": "upset", "愤怒": "hot", "对抗": "hot"}
+    labelled, others = (frame.assign(mood=frame["emotion_phase"].map(moods)) for frame in (part, heldout))
+    assert (labelled["mood"] == "calm").sum() > 5 * (labelled["mood"] == "hot").sum()
+    truth = label_numbers(others, task)
+    known = truth >= 0
+    naive = naive_predictions(labelled, others, task)[known]
+    model = train(labelled, [task], n_jobs=1)
+    ours = evaluate(model, others)["mood"]["macro_f1"]
+    assert ours > f1_score(truth[known], naive, average="macro") + 0.05
 
 
 # --- scikit-learn -------------------------------------------------------------------------------------------------

@@ -241,7 +241,12 @@ def label(text: str | None, role: str | None, model_path: str | None, min_confid
 @_tasks_option
 @click.option("--lexicons", "lexicon_folder", metavar="DIR", help="Your lexicons (*.txt) instead of the bundled ones.")
 @click.option("--user-dict", metavar="FILE", help="Extra words for the tokeniser, in jieba's format.")
-@click.option("--c", "strength", type=click.FloatRange(min=0, min_open=True), help="Inverse strength of the L2 penalty.")
+@click.option(
+    "--c",
+    "strength",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Inverse strength of the L2 penalty; chosen per task by cross-validation when not given.",
+)
 @click.option("--balance", type=click.FloatRange(0, 1), help="Class weights: 0 as frequent as they are, 1 all equal.")
 @click.option("--jobs", type=int, default=-1, show_default=True, help="Processes for cross-validation; -1 for all cores.")
 @_reading
@@ -282,7 +287,7 @@ def train(
     if user_dict:
         settings = replace(settings, encoder=replace(settings.encoder, user_words=read_user_dictionary(user_dict)))
     if strength is not None:
-        settings = replace(settings, C=strength)
+        settings = replace(settings, C=strength, other_strengths=())
     if balance is not None:
         settings = replace(settings, balance=balance)
     lexicons = read_lexicons(lexicon_folder) if lexicon_folder else None
