@@ -24,9 +24,17 @@ from funnelnlp.training.labelled import TIED, label_numbers, label_shares
 QUICK = TrainingSettings(folds=0)
 
 
-def test_training_twice_gives_the_same_bytes(small, tmp_path) -> None:
-    for name in ("a", "b"):
-        train(small, settings=TrainingSettings(folds=3), n_jobs=1).save(tmp_path / name)
+@pytest.fixture(scope="module")
+def part(small: pd.DataFrame) -> pd.DataFrame:
+    """A few hundred turns of eight batches."""
+    picked = small[small["batch"].isin(small["batch"].unique()[:8])].drop_duplicates("conversation_id")
+    picked = picked.groupby("batch").head(4)["conversation_id"]
+    return small[small["conversation_id"].isin(picked)].reset_index(drop=True)
+
+
+def test_training_twice_gives_the_same_bytes_on_any_number_of_processes(part, tmp_path) -> None:
+    for name, jobs in (("a", 1), ("b", 2)):
+        train(part, settings=TrainingSettings(folds=3), n_jobs=jobs).save(tmp_path / name)
     for part in (tmp_path / "a").iterdir():
         assert part.read_bytes() == (tmp_path / "b" / part.name).read_bytes(), part.name
 
@@ -187,14 +195,6 @@ def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_group(small)
 
 
 # --- strength of the penalty --------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def part(small: pd.DataFrame) -> pd.DataFrame:
-    """A few hundred turns of eight batches."""
-    picked = small[small["batch"].isin(small["batch"].unique()[:8])].drop_duplicates("conversation_id")
-    picked = picked.groupby("batch").head(4)["conversation_id"]
-    return small[small["conversation_id"].isin(picked)].reset_index(drop=True)
 
 
 def mislabelled(frame: pd.DataFrame, task: Task, share: float) -> pd.DataFrame:

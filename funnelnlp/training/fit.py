@@ -15,6 +15,7 @@ from scipy import optimize, sparse, special
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from funnelnlp.errors import TaxonomyError
 from funnelnlp.features import STRUCTURE_NAMES, Encoded, EncoderSettings, Layout, TurnEncoder, lay_out, structure_matrix
@@ -175,7 +176,9 @@ def fit_models(
         matrix = sparse.vstack([matrix, design_matrix(encoder.encode(noisy_texts), again, encoder, settings)], format="csr")
         copies.append(picked)
     copied = np.concatenate(copies)
-    fitted = [_fit_task(matrix, of_task[copied], c, settings) for of_task, c in zip(shares, strengths, strict=True)]
+    # On several threads BLAS adds up in another order: with one the bytes depend on neither cores nor processes.
+    with threadpool_limits(1):
+        fitted = [_fit_task(matrix, of_task[copied], c, settings) for of_task, c in zip(shares, strengths, strict=True)]
     return [Model(tuple(tasks), encoder, _weights(regressions, encoder, settings)) for regressions in zip(*fitted, strict=True)]
 
 
