@@ -19,5 +19,24 @@ class TaxonomyError(FunnelError):
     """A task definition or a label outside it."""
 
 
+class LabelError(TaxonomyError):
+    """A cell of labelled data that holds no label.
+
+    Parameters
+    ----------
+    position : int
+        Of the row, from 0.
+    where : str
+        What a person finds the row by.
+    problem : str
+        What is wrong, and what is accepted.
+    """
+
+    def __init__(self, position: int, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.position = position
+        self.problem = problem
+
+
 class ModelError(FunnelError):
     """A model folder that is damaged, incomplete, too new or not a model at all."""

@@ -61,6 +61,13 @@ def test_ratios_are_against_the_naive_jieba_pipelines_of_the_same_run(section: s
         assert row["times_faster_than_naive"] == pytest.approx(naive[figure]["median"] / row[figure]["median"])
 
 
+def test_training_by_size_says_what_it_took(run) -> None:
+    (row,) = run[1]["training"]["sizes"]
+    assert row["turns"] == 400
+    assert row["wall"] > 0 and row["cpu"] > 0 and row["peak_mib"] > 50
+    assert "| 400 turns |" in run[0]
+
+
 def test_batch_times_and_rates_every_contender_or_says_how_to_install_it(run) -> None:
     batch = run[1]["batch"]
     accuracy = {row["name"]: row for row in batch["accuracy"]}

@@ -145,6 +145,29 @@ def test_training_errors(samples, tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_train_on_the_votes_of_several_people(tmp_path) -> None:
+    rows = [
+        {"会话ID": f"c{i}", "角色": "客户", "内容": text, "urgent": label}
+        for i, (text, label) in enumerate([("马上给我处理", "yes|yes|no"), ("立刻退钱", "yes:2|no:1"), ("有空再说", "no")] * 4)
+    ]
+    (tmp_path / "tasks.json").write_text('[{"name": "urgent", "labels": ["no", "yes"], "role": "customer"}]')
+    options = ["--tasks", tmp_path / "tasks.json", "-o", tmp_path / "m", "--jobs", 1]
+    pd.DataFrame(rows).to_csv(tmp_path / "votes.csv", index=False)
+    run("train", tmp_path / "votes.csv", *options)
+    assert "no (7)  yes (5)" in run("info", "--model", tmp_path / "m")
+    assert "urgent=yes" in run("label", "马上退钱", "--role", "客户", "--model", tmp_path / "m")
+    assert "no 7   yes 5" in run("check", tmp_path / "votes.csv", "--tasks", tmp_path / "tasks.json")
+    assert "12 turns" in run("evaluate", tmp_path / "votes.csv", "--model", tmp_path / "m")
+
+    rows[3]["urgent"] = "yes:2|maybe:1"
+    pd.DataFrame(rows).to_csv(tmp_path / "votes.csv", index=False)
+    for command in (["train", tmp_path / "votes.csv", *options], ["evaluate", tmp_path / "votes.csv", "--model", tmp_path / "m"]):
+        assert "votes.csv, row 5: urgent: 'maybe' in 'yes:2|maybe:1' is not one of no, yes" in run(*command, code=1)
+    record = {"conversation_id": "c", "turns": [{"role": "客户", "text": "好", "urgent": v} for v in ("no", {"yes": 0, "no": 2})]}
+    (tmp_path / "votes.jsonl").write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
+    assert "votes.jsonl, line 1.1: urgent: 'yes' has 0 votes" in run("train", tmp_path / "votes.jsonl", *options, code=1)
+
+
 def test_agreement_of_two_label_sets(tmp_path) -> None:
     folder = bundled("data/double_labels")
     output = run("agreement", folder / "first.jsonl", folder / "second.jsonl")

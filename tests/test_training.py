@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,15 +15,26 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.utils import get_tags
 
 from funnelnlp import FunnelClassifier, FunnelError, Task, TaxonomyError, evaluate, train
-from funnelnlp.taxonomy import BUILTIN_TASKS, FUNNEL_STAGE
-from funnelnlp.training import TrainingSettings, check, evaluate_predictions, out_of_fold
+from funnelnlp.taxonomy import BUILTIN_TASKS, EMOTION_PHASE, FUNNEL_STAGE, QUESTION_TYPE
+from funnelnlp.training import TrainingSettings, agreement, check, evaluate_predictions, out_of_fold
+from funnelnlp.training.baselines import naive_predictions
+from funnelnlp.training.fit import best_block
+from funnelnlp.training.labelled import TIED, label_numbers, label_shares
 
 QUICK = TrainingSettings(folds=0)
 
 
-def test_training_twice_gives_the_same_bytes(small, tmp_path) -> None:
-    for name in ("a", "b"):
-        train(small, settings=TrainingSettings(folds=3), n_jobs=1).save(tmp_path / name)
+@pytest.fixture(scope="module")
+def part(small: pd.DataFrame) -> pd.DataFrame:
+    """A few hundred turns of eight batches."""
+    picked = small[small["batch"].isin(small["batch"].unique()[:8])].drop_duplicates("conversation_id")
+    picked = picked.groupby("batch").head(4)["conversation_id"]
+    return small[small["conversation_id"].isin(picked)].reset_index(drop=True)
+
+
+def test_training_twice_gives_the_same_bytes_on_any_number_of_processes(part, tmp_path) -> None:
+    for name, jobs in (("a", 1), ("b", 2)):
+        train(part, settings=TrainingSettings(folds=3), n_jobs=jobs).save(tmp_path / name)
     for part in (tmp_path / "a").iterdir():
         assert part.read_bytes() == (tmp_path / "b" / part.name).read_bytes(), part.name
 
@@ -45,8 +59,6 @@ def test_data_without_any_label_is_refused(small, model) -> None:
         evaluate(model, small.assign(**{task.name: "" for task in BUILTIN_TASKS}))
     only = evaluate(model, small.assign(emotion_phase=None))
     assert "emotion_phase" not in only
-    with pytest.raises(TaxonomyError, match="must be one label"):
-        train(small.assign(funnel_stage=[["引导"]] * len(small)))
 
 
 def test_task_names_must_not_be_transcript_columns(small) -> None:
@@ -65,12 +77,106 @@ def test_empty_cells_are_not_learnt_from(small) -> None:
 def test_wrong_labels_say_where(small) -> None:
     wrong = small.copy()
     wrong.loc[7, "funnel_stage"] = "结束"
-    with pytest.raises(TaxonomyError, match=r"row 7: funnel_stage is '结束'; accepted: 引导, 筛选, 确认, 解决"):
+    with pytest.raises(TaxonomyError, match=r" turn 7: funnel_stage: '结束' is not one of 引导, 筛选, 确认, 解决; write"):
         train(wrong)
+    with pytest.raises(TaxonomyError, match=r"^row 7: funnel_stage: '结束'"):
+        train(wrong.drop(columns="conversation_id"))
     with pytest.raises(TaxonomyError, match="no column 'funnel_stage'"):
         train(small.drop(columns="funnel_stage"))
     with pytest.raises(TaxonomyError, match="at least two labels"):
         train(small[small["funnel_stage"] == "引导"], [FUNNEL_STAGE])
+
+
+# --- votes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "不满:2|愤怒:1",
+        "不满|愤怒|不满",
+        " 不满：4 ｜ 愤怒：2 ",
+        "|angry|dissatisfied:2|",
+        ["不满", "不满", "愤怒", None],
+        np.array(["不满", "愤怒", "不满"], dtype=object),
+        {"不满": 2, "愤怒": 1, "平静": None},
+        {"dissatisfied": 0.5, "愤怒": "0.25"},
+    ],
+)
+def test_votes_may_be_written_in_several_ways(cell) -> None:
+    frame = pd.DataFrame({"emotion_phase": pd.Series([cell, "平静", ""], dtype=object)})
+    np.testing.assert_allclose(label_shares(frame, EMOTION_PHASE), [[0, 2 / 3, 1 / 3, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
+    assert label_numbers(frame, EMOTION_PHASE).tolist() == [1, 0, -1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("不满:2|生气:1", "'生气' in '不满:2|生气:1' is not one of 平静, 不满, 愤怒, 对抗"),
+        ("不满:0|愤怒", "'不满' has '0' votes in '不满:0|愤怒'; a number above 0"),
+        ("不满:-1", "'不满' has '-1' votes"),
+        ("不满:两票", "'不满' has '两票' votes"),
+        ("不满:nan|愤怒:1", "'不满' has 'nan' votes"),
+        ({"不满": float("inf")}, "'不满' has inf votes"),
+        ({"不满": True}, "'不满' has True votes"),
+        ([["不满"]], r"['不满'] in [['不满']] is not one of"),
+    ],
+)
+def test_wrong_votes_say_where_and_what(cell, problem: str) -> None:
+    frame = pd.DataFrame(
+        {"conversation_id": "c1", "turn_index": [0, 1], "emotion_phase": pd.Series(["平静", cell], dtype=object)}
+    )
+    with pytest.raises(TaxonomyError, match="c1 turn 1: emotion_phase: " + re.escape(problem) + ".*or leave the cell empty"):
+        label_shares(frame, EMOTION_PHASE)
+    findings = check(frame.assign(role="customer", text="好的"), [EMOTION_PHASE])
+    assert any(f.level == "error" and problem in f.message and "(c1 turn 1)" in f.message for f in findings)
+
+
+def test_label_names_with_colons_and_bars_stay_labels() -> None:
+    task = Task.from_dict({"name": "topic", "labels": ["a:1", "b|c", "d"]})
+    frame = pd.DataFrame({"topic": ["a:1", "b|c", "d:3|a:1:1"]})
+    np.testing.assert_allclose(label_shares(frame, task), [[1, 0, 0], [0, 1, 0], [0.25, 0, 0.75]])
+
+
+def test_tied_votes_are_learnt_from_and_not_measured_on(small) -> None:
+    tied = small.assign(funnel_stage=small["funnel_stage"].where(small.index >= 40, "筛选|解决"))
+    model = train(tied, [FUNNEL_STAGE], settings=QUICK)
+    assert sum(model.info["labels"]["funnel_stage"].values()) == len(small)
+    figures = evaluate(model, tied)["funnel_stage"]
+    assert (figures["turns"], figures["tied"]) == (len(small) - 40, 40)
+    assert "funnel_stage: 40 turns with tied votes" in messages(tied)
+    others = agreement(small, tied, [FUNNEL_STAGE])["funnel_stage"]
+    assert (others["turns"], others["accuracy"]) == (len(small) - 40, 1.0)
+
+
+def test_unanimous_votes_train_the_model_of_the_plain_labels(small, tmp_path) -> None:
+    votes = small.assign(funnel_stage=small["funnel_stage"].map(lambda label: {label: 3}))
+    for name, frame in (("plain", small), ("votes", votes)):
+        train(frame, [FUNNEL_STAGE], settings=TrainingSettings(folds=3), n_jobs=1).save(tmp_path / name)
+    for part in (tmp_path / "plain").iterdir():
+        assert part.read_bytes() == (tmp_path / "votes" / part.name).read_bytes(), part.name
+
+
+def test_probabilities_follow_the_votes() -> None:
+    task = Task.from_dict({"name": "mood", "labels": ["low", "high"]})
+    texts = ["马上退钱", "好的谢谢"] * 60
+    ids = [str(i // 4) for i in range(len(texts))]
+    frame = pd.DataFrame({"conversation_id": ids, "text": texts, "mood": ["low:1|high:3", "low:3|high:1"] * 60})
+    settings = TrainingSettings(C=100.0, balance=0.0, alone=0, noise=0.0)
+    weak = train(frame, [task], settings=settings, n_jobs=1)
+    assert weak.info["calibrated"]
+    # What no temperature fitted to one winner a turn would give: the share of the votes.
+    said = weak.label_frame(frame)
+    assert said["mood"].tolist() == ["high", "low"] * 60
+    np.testing.assert_allclose(said["mood_confidence"], 0.75, atol=0.01)
+
+
+def test_votes_count_for_class_weights_as_their_sum(small) -> None:
+    half = small.assign(funnel_stage=small["funnel_stage"].replace("引导", "引导|筛选"))
+    counts = train(half, [FUNNEL_STAGE], settings=QUICK).info["labels"]["funnel_stage"]
+    openings = (small["funnel_stage"] == "引导").sum()
+    assert counts["引导"] == round(openings / 2)
+    assert counts["筛选"] == round((small["funnel_stage"] == "筛选").sum() + openings / 2)
 
 
 def test_english_aliases_are_labels_too(small) -> None:
@@ -86,6 +192,60 @@ def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_group(small)
     task = FUNNEL_STAGE
     scores = out_of_fold(copies, [task], settings=QUICK, groups=copies["batch"], folds=copies["batch"].nunique(), n_jobs=1)
     assert (scores[(copies["batch"] == "s1").to_numpy()].argmax(axis=1) != 0).all()
+
+
+# --- strength of the penalty --------------------------------------------------------------------------------------
+
+
+def mislabelled(frame: pd.DataFrame, task: Task, share: float) -> pd.DataFrame:
+    """Give a share of the labelled turns a label drawn at random."""
+    rng = np.random.default_rng(0)
+    drawn = pd.Series(rng.choice(task.label_names, len(frame)), index=frame.index, dtype=object)
+    return frame.assign(**{task.name: frame[task.name].mask((rng.random(len(frame)) < share) & frame[task.name].notna(), drawn)})
+
+
+def test_wrong_labels_are_met_with_more_penalty(part, heldout) -> None:
+    wrong = mislabelled(part, QUESTION_TYPE, 0.3)
+    fixed = train(wrong, [QUESTION_TYPE], settings=TrainingSettings(other_strengths=(), folds=0))
+    chosen = train(wrong, [QUESTION_TYPE], n_jobs=1)
+    assert chosen.info["settings"]["C"] == {"question_type": 0.25}
+    figures = [evaluate(model, heldout)["question_type"]["macro_f1"] for model in (fixed, chosen)]
+    assert figures[1] > figures[0] + 0.03
+
+
+def test_another_strength_must_be_clearly_better() -> None:
+    truth = np.arange(1000) % 2
+
+    def right(count: int) -> np.ndarray:
+        said = np.where(np.arange(1000) < count, truth, 1 - truth)
+        return np.eye(2, dtype=np.float32)[said]
+
+    assert best_block([right(900), right(904), right(890)], truth) == 0
+    assert best_block([right(900), right(904), right(908), right(906)], truth) == 2
+    assert best_block([right(900), right(1000)], np.where(np.arange(1000) < 900, truth, TIED)) == 0
+
+
+def test_a_strength_that_is_given_is_kept_and_trying_others_does_not_change_it(part, tmp_path) -> None:
+    for name, others in (("given", ()), ("tried", (8.0, 0.25))):
+        settings = TrainingSettings(other_strengths=others, folds=3)
+        train(part, [FUNNEL_STAGE], settings=settings, n_jobs=1).save(tmp_path / name)
+    infos = [json.loads((tmp_path / name / "model.json").read_text(encoding="utf-8"))["info"] for name in ("given", "tried")]
+    assert [info["settings"]["C"] for info in infos] == [2.0, {"funnel_stage": 2.0}]
+    for file in (tmp_path / "given").glob("*.npy"):
+        assert file.read_bytes() == (tmp_path / "tried" / file.name).read_bytes(), file.name
+
+
+def test_own_skewed_labels_are_learnt_better_than_by_the_naive_pipeline(part, heldout) -> None:
+    task = Task.from_dict({"name": "mood", "labels": ["calm", "upset", "hot"], "role": "customer"})
+    moods = {"平静": "calm", "不满": "upset", "愤怒": "hot", "对抗": "hot"}
+    labelled, others = (frame.assign(mood=frame["emotion_phase"].map(moods)) for frame in (part, heldout))
+    assert (labelled["mood"] == "calm").sum() > 5 * (labelled["mood"] == "hot").sum()
+    truth = label_numbers(others, task)
+    known = truth >= 0
+    naive = naive_predictions(labelled, others, task)[known]
+    model = train(labelled, [task], n_jobs=1)
+    ours = evaluate(model, others)["mood"]["macro_f1"]
+    assert ours > f1_score(truth[known], naive, average="macro") + 0.05
 
 
 # --- scikit-learn -------------------------------------------------------------------------------------------------

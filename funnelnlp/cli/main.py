@@ -7,13 +7,14 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 import funnelnlp
-from funnelnlp.errors import FunnelError, TranscriptError
+from funnelnlp.errors import FunnelError, LabelError, TaxonomyError, TranscriptError
 from funnelnlp.taxonomy import BUILTIN_TASKS, canonical_role, load_tasks
 
 
@@ -56,6 +57,18 @@ def _reading(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+@contextmanager
+def _naming_rows(data: str, columns: dict[str, str], encoding: str | None) -> Iterator[None]:
+    """Let wrong labels be found in the file: they are noticed in a frame, which knows no rows of files."""
+    from funnelnlp.transcripts.files import place_in_file
+
+    try:
+        yield
+    except LabelError as error:
+        where = place_in_file(data, error.position, columns=columns, encoding=encoding)
+        raise TaxonomyError(f"{where}: {error.problem}") from None
 
 
 _model_option = click.option("--model", "model_path", metavar="DIR", help="Model folder; the bundled model when not given.")
@@ -228,7 +241,12 @@ def label(text: str | None, role: str | None, model_path: str | None, min_confid
 @_tasks_option
 @click.option("--lexicons", "lexicon_folder", metavar="DIR", help="Your lexicons (*.txt) instead of the bundled ones.")
 @click.option("--user-dict", metavar="FILE", help="Extra words for the tokeniser, in jieba's format.")
-@click.option("--c", "strength", type=click.FloatRange(min=0, min_open=True), help="Inverse strength of the L2 penalty.")
+@click.option(
+    "--c",
+    "strength",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Inverse strength of the L2 penalty; chosen per task by cross-validation when not given.",
+)
 @click.option("--balance", type=click.FloatRange(0, 1), help="Class weights: 0 as frequent as they are, 1 all equal.")
 @click.option("--jobs", type=int, default=-1, show_default=True, help="Processes for cross-validation; -1 for all cores.")
 @_reading
@@ -251,6 +269,9 @@ def train(
       funnelnlp train labelled.xlsx -o my-model
       funnelnlp train tickets.csv --tasks tasks.json -o urgent-model
     where tasks.json holds [{"name": "urgent", "labels": ["no", "yes"], "role": "customer"}]
+
+    A turn that several people labelled may keep all their votes: 不满|不满|愤怒 or 不满:2|愤怒:1 in a cell, in .jsonl and
+    .parquet also a list or {"不满": 2, "愤怒": 1}.
     """
     from dataclasses import replace
 
@@ -266,12 +287,13 @@ def train(
     if user_dict:
         settings = replace(settings, encoder=replace(settings.encoder, user_words=read_user_dictionary(user_dict)))
     if strength is not None:
-        settings = replace(settings, C=strength)
+        settings = replace(settings, C=strength, other_strengths=())
     if balance is not None:
         settings = replace(settings, balance=balance)
     lexicons = read_lexicons(lexicon_folder) if lexicon_folder else None
     frame = funnelnlp.read_transcripts(data, columns=columns, encoding=encoding)
-    model = funnelnlp.train(frame, tasks, settings=settings, lexicons=lexicons, n_jobs=jobs)
+    with _naming_rows(data, columns, encoding):
+        model = funnelnlp.train(frame, tasks, settings=settings, lexicons=lexicons, n_jobs=jobs)
     model.save(output)
     counts = ", ".join(task.name for task in tasks)
     click.echo(f"{output}: {counts}; learnt from {len(frame)} turns of {model.info['conversations']} conversations")
@@ -339,11 +361,12 @@ def evaluate(
     frame = funnelnlp.read_transcripts(data, columns=columns, encoding=encoding)
     for key in by:
         values_of(frame, key)  # a wrong column is told before the work, not after it
-    if cross_validate:
-        tasks = load_tasks(tasks_path) if tasks_path else BUILTIN_TASKS
-        predictions = cross_predict(frame, tasks, leave_out=leave_out or "", n_jobs=jobs)
-    else:
-        predictions = predict(funnelnlp.load(model_path), frame)
+    with _naming_rows(data, columns, encoding):
+        if cross_validate:
+            tasks = load_tasks(tasks_path) if tasks_path else BUILTIN_TASKS
+            predictions = cross_predict(frame, tasks, leave_out=leave_out or "", n_jobs=jobs)
+        else:
+            predictions = predict(funnelnlp.load(model_path), frame)
     result = measure(predictions, min_support=min_support, by=by)
     if other_path:
         other = predict(funnelnlp.load(other_path), frame)

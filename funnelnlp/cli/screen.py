@@ -101,15 +101,17 @@ def show_summary(result: Scored, tasks: Sequence[Task]) -> None:
 def show_counts(frame: pd.DataFrame, tasks: Sequence[Task]) -> None:
     """Show the size of labelled data: per label, and per channel, industry and batch where it has them."""
     from funnelnlp.training.guards import distinct_n
+    from funnelnlp.training.labelled import column_of, vote_shares
 
     console = _console()
     conversations = f" of {frame['conversation_id'].nunique()} conversations" if "conversation_id" in frame else ""
     console.print(f"[bold]{len(frame)} turns{conversations}[/bold]")
     table = Table(box=None, pad_edge=False, show_header=False)
     for task in tasks:
-        if task.name in frame:
-            counts = frame[task.name].astype(object).map(str).value_counts()
-            table.add_row(escape(task.name), escape("   ".join(f"{name} {counts.get(name, 0)}" for name in task.label_names)))
+        if column := column_of(frame, task):
+            counts = vote_shares(frame[column].tolist(), task)[0].sum(axis=0)
+            shown = [f"{name} {round(count)}" for name, count in zip(task.label_names, counts.tolist(), strict=True)]
+            table.add_row(escape(task.name), escape("   ".join(shown)))
     for column in _GROUPINGS:
         if column in frame:
             counts = frame[column].value_counts()
@@ -132,6 +134,7 @@ def show_evaluation(result: dict[str, Any], by: Sequence[str] = ()) -> None:
             f"[bold]{escape(task)}[/bold]  macro-F1 {figures['macro_f1']:.3f} (95 % interval {low:.3f}–{high:.3f})  "
             f"accuracy {figures['accuracy']:.3f}  kappa {figures['kappa']:.3f}  "
             f"ECE {figures['expected_calibration_error']:.3f}  {figures['turns']} turns"
+            + (f", {figures['tied']} with tied votes left out" if figures["tied"] else "")
         )
         table = Table(box=None, pad_edge=False)
         for heading in ("", "precision", "recall", "F1", "turns"):

@@ -22,7 +22,7 @@ _STRENGTHS = (0.25, 0.5, 1.0)
 
 
 def _variants() -> dict[str, TrainingSettings]:
-    whole = TrainingSettings(tolerance=1e-3)
+    whole = TrainingSettings(other_strengths=(), tolerance=1e-3)
     encoder = whole.encoder
     return {
         "the whole recipe": whole,

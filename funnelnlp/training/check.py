@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
 from funnelnlp.text import normalise_all
 from funnelnlp.training.guards import near_duplicates, personal_data
-from funnelnlp.transcripts.cells import is_empty
+from funnelnlp.training.labelled import TIED, Ints, column_of, majority, place, vote_shares
 
 _Note = Callable[[str, str], None]
 
@@ -54,8 +54,8 @@ def check(frame: pd.DataFrame, tasks: Sequence[Task] = BUILTIN_TASKS) -> list[Fi
     >>> for finding in check(frame, [FUNNEL_STAGE]):
     ...     print(finding.level, finding.message)
     error funnel_stage: '开始' is not one of 引导, 筛选, 确认, 解决 (row 1)
-    warning 1 turn has no text (row 1)
     warning funnel_stage: no turn is labelled 筛选, 确认, 解决
+    warning 1 turn has no text (row 1)
     """
     findings: list[Finding] = []
 
@@ -63,23 +63,35 @@ def check(frame: pd.DataFrame, tasks: Sequence[Task] = BUILTIN_TASKS) -> list[Fi
         findings.append(Finding(level, message))
 
     def where(rows: pd.Index) -> str:
-        shown = ", ".join(_place(frame, row) for row in rows[:3])
+        shown = ", ".join(place(frame, row) for row in rows[:3])
         return f"({shown}{', …' if len(rows) > 3 else ''})"
 
+    numbers: dict[str, Ints] = {}
     for task in tasks:
-        if task.name not in frame.columns:
+        column = column_of(frame, task)
+        if column is None:
             note("error", f"{task.name}: there is no such column")
             continue
-        cells = _cells(frame, task)
-        applies = frame["role"].map(task.applies_to)
-        for value in sorted(set(cells) - {""}):
-            if task.canonical(value) is None:
-                rows = frame.index[cells == value]
-                note("error", f"{task.name}: {value!r} is not one of {', '.join(task.label_names)} {where(rows)}")
-        empty = frame.index[(cells == "") & applies]
+        shares, problems = vote_shares(frame[column].tolist(), task)
+        numbers[task.name] = majority(shares)
+        applies = frame["role"].map(task.applies_to).to_numpy(dtype=bool)
+        for problem in sorted(set(problems.values())):
+            note("error", f"{problem} {where(frame.index[[i for i, found in problems.items() if found == problem]])}")
+        unlabelled = numbers[task.name] == -1
+        unlabelled[list(problems)] = False
+        empty = frame.index[unlabelled & applies]
         if len(empty):
             note("warning", f"{task.name}: {_count(len(empty), 'cell')} empty where the task applies {where(empty)}")
-        outside = frame.index[(cells != "") & ~applies]
+        tied = frame.index[(numbers[task.name] == TIED) & applies]
+        if len(tied):
+            note(
+                "warning",
+                f"{task.name}: {_count(len(tied), 'turn')} with tied votes {where(tied)}; training learns from them, "
+                "evaluation leaves them out",
+            )
+        if never := [task.label_names[i] for i in np.flatnonzero(shares.sum(axis=0) == 0)]:
+            note("warning", f"{task.name}: no turn is labelled {', '.join(never)}")
+        outside = frame.index[~unlabelled & ~applies]
         if len(outside):
             note(
                 "warning",
@@ -89,37 +101,22 @@ def check(frame: pd.DataFrame, tasks: Sequence[Task] = BUILTIN_TASKS) -> list[Fi
     blank = frame.index[frame["text"].str.strip() == ""]
     if len(blank):
         note("warning", f"{_count(len(blank), 'turn')} {'has' if len(blank) == 1 else 'have'} no text {where(blank)}")
-    for task in tasks:
-        if task.name in frame.columns:
-            names = {task.canonical(cell) for cell in _cells(frame, task)}
-            if missing := [name for name in task.label_names if name not in names]:
-                note("warning", f"{task.name}: no turn is labelled {', '.join(missing)}")
     for row, kind, found in personal_data(frame):
-        note("warning", f"{_place(frame, row)}: {found!r} looks like a real {kind}")
+        note("warning", f"{place(frame, row)}: {found!r} looks like a real {kind}")
     if "conversation_id" in frame.columns:
         _check_conversations(frame, note)
-        _check_duplicates(frame, tasks, note)
+        _check_duplicates(frame, numbers, note)
         for row, twin, similarity in near_duplicates(frame):
             note(
                 "warning",
-                f"{_place(frame, row)} and {_place(frame, twin)} are nearly the same (5-gram Jaccard {similarity:.2f}): "
+                f"{place(frame, row)} and {place(frame, twin)} are nearly the same (5-gram Jaccard {similarity:.2f}): "
                 f"{str(frame.at[row, 'text'])[:30]!r}",
             )
     return findings
 
 
-def _cells(frame: pd.DataFrame, task: Task) -> pd.Series:
-    return frame[task.name].astype(object).map(lambda cell: "" if is_empty(cell) else str(cell).strip())
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _place(frame: pd.DataFrame, row: Any) -> str:
-    if "conversation_id" in frame.columns and "turn_index" in frame.columns:
-        return f"{frame.at[row, 'conversation_id']!s} turn {frame.at[row, 'turn_index']!s}"
-    return f"row {row}"
 
 
 def _check_conversations(frame: pd.DataFrame, note: _Note) -> None:
@@ -136,22 +133,19 @@ def _check_conversations(frame: pd.DataFrame, note: _Note) -> None:
             note("warning", f"{_count(len(cut), 'conversation')} with turns missing in between ({', '.join(map(str, cut[:5]))})")
 
 
-def _check_duplicates(frame: pd.DataFrame, tasks: Sequence[Task], note: _Note) -> None:
+def _check_duplicates(frame: pd.DataFrame, numbers: Mapping[str, Ints], note: _Note) -> None:
     """Note turns of the same text and role, after the same text, that are labelled differently."""
     text = pd.Series(normalise_all(frame["text"].tolist()), index=frame.index)
     before = text.groupby(frame["conversation_id"]).shift(fill_value="")
     keys = pd.DataFrame({"role": frame["role"], "text": text, "before": before})
     long_enough = text.str.len() > 12
-    for task in tasks:
-        if task.name not in frame.columns:
-            continue
-        cells = _cells(frame, task)
-        used = (long_enough & (cells != "")).to_numpy()
-        different = cells[used].groupby([keys[c][used] for c in keys]).nunique()
+    for task, labels in numbers.items():
+        used = long_enough.to_numpy() & (labels >= 0)
+        different = pd.Series(labels, index=frame.index)[used].groupby([keys[c][used] for c in keys]).nunique()
         conflicts = different.index[different > 1]
         if len(conflicts):
             note(
                 "warning",
-                f"{task.name}: {_count(len(conflicts), 'turn')} with the same text and the same turn before, labelled "
+                f"{task}: {_count(len(conflicts), 'turn')} with the same text and the same turn before, labelled "
                 f"differently ({conflicts[0][1][:20]!r} …)",
             )

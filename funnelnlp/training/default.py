@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from funnelnlp.transcripts import read_transcripts
 from funnelnlp.transcripts.files import atomically
 
 _REGISTER_FOLDS = 10
+_RECIPE = TrainingSettings(other_strengths=())
 _FIRST_BATCHES = ("s1", "s2", "s3", "s4", "s5")
 
 
@@ -38,7 +40,8 @@ def _figure(result: dict[str, Any]) -> str:
 
 
 def _cross_validated(frame: pd.DataFrame, leave_out: str = "", folds: int | None = None) -> dict[str, str]:
-    return {name: _figure(result) for name, result in cross_validate(frame, leave_out=leave_out, folds=folds).items()}
+    results = cross_validate(frame, leave_out=leave_out, folds=folds, settings=_RECIPE)
+    return {name: _figure(result) for name, result in results.items()}
 
 
 def _measure(frame: pd.DataFrame, task: Task, predicted: Ints) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def _real(path: Path | None) -> pd.DataFrame | None:
 def _before_and_after(model: Model, training: pd.DataFrame, heldout: pd.DataFrame, real: pd.DataFrame | None) -> list[str]:
     """Return the section on what the corpus brought over its first five batches."""
     start = training[training["batch"].isin(_FIRST_BATCHES)]
-    first = train(start, settings=TrainingSettings(folds=0))
+    first = train(start, settings=replace(_RECIPE, folds=0))
     sets = {"held-out": heldout, **({} if real is None else {"real conversations": real})}
     results = {(name, m): evaluate(m, frame) for name, frame in sets.items() for m in (first, model)}
     validated = [_cross_validated(start), _cross_validated(training)]
@@ -237,7 +240,7 @@ def main() -> None:
     options = parser.parse_args()
     training = read_transcripts(bundled("data/train"))
     heldout = read_transcripts(bundled("data/heldout"))
-    train(training, groups=_registers(training)).save(options.to)
+    train(training, groups=_registers(training), settings=_RECIPE).save(options.to)
     curve = learning_curve(training, groups=_registers(training))
     atomically(options.to.parent / "learning_curve.csv", lambda target: curve.to_csv(target, index=False, float_format="%.4f"))
     text = card(load(options.to), options.to, training, heldout, _real(options.real), curve, ablation(training))

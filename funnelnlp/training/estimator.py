@@ -113,6 +113,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
         task = Task("label", tuple(map(Label, names)))
         settings = TrainingSettings(
             C=self.C,
+            other_strengths=(),
             balance=self.balance,
             context_weight=self.context_weight,
             folds=self.calibration_folds,

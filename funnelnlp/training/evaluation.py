@@ -14,7 +14,7 @@ from funnelnlp.model.frames import conversation_codes
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
 from funnelnlp.text import Lexicons
 from funnelnlp.training.fit import TrainingSettings
-from funnelnlp.training.labelled import Ints, has_labels, label_numbers
+from funnelnlp.training.labelled import TIED, Ints, column_of, label_numbers
 from funnelnlp.training.measures import (
     Floats,
     alert_figures,
@@ -121,7 +121,8 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, tasks: Sequence[Task] =
     Parameters
     ----------
     first, second : pandas.DataFrame
-        Labelled turns, matched by ``conversation_id`` and ``turn_index``; turns that only one has are left out.
+        Labelled turns, matched by ``conversation_id`` and ``turn_index``; turns that only one has, or that have tied votes,
+        are left out.
     tasks : sequence of Task
         Those without a column in both are left out.
 
@@ -159,7 +160,7 @@ def agreement(first: pd.DataFrame, second: pd.DataFrame, tasks: Sequence[Task] =
     conversation = conversation_codes(one)
     result = {}
     for task in tasks:
-        if not (has_labels(one, task) and has_labels(two, task)):
+        if not (column_of(one, task) and column_of(two, task)):
             continue
         truth, other = label_numbers(one, task), label_numbers(two, task)
         both = (truth >= 0) & (other >= 0)
@@ -179,7 +180,8 @@ def evaluate(model: Model, frame: pd.DataFrame, *, min_support: int = 10, by: Se
     ----------
     model : Model
     frame : pandas.DataFrame
-        With a label column for at least one of the model's tasks.
+        With a label column for at least one of the model's tasks. Of several votes on a turn (see `train`) the label
+        that most gave is the right one; turns whose votes are tied have none and are left out.
     min_support : int, default 10
         See `evaluate_predictions`.
     by : sequence of str
@@ -273,6 +275,7 @@ def measure(predictions: Predictions, *, min_support: int = 10, by: Sequence[str
     dict
         JSON-ready, per task what `evaluate_predictions` returns, and
 
+        - ``tied``: how many turns are left out because no label has most of their votes;
         - ``slices``: see `funnelnlp.training.slices.slices`;
         - for tasks with `Task.alert_labels`, ``alert``: how well the probability of these labels together finds
           their turns, see `funnelnlp.training.measures.alert_figures`.
@@ -291,6 +294,7 @@ def measure(predictions: Predictions, *, min_support: int = 10, by: Sequence[str
             ordinal=task.ordinal,
             min_support=min_support,
         )
+        figures["tied"] = int((truth == TIED).sum())
         if task.alert_labels:
             figures["alert"] = _alert(predictions, task)
         figures["slices"] = slices(predictions.frame, truth, predicted, task.label_names, by=keys, min_support=min_support)

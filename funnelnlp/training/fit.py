@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from scipy import optimize, sparse, special
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from funnelnlp.errors import TaxonomyError
 from funnelnlp.features import STRUCTURE_NAMES, Encoded, EncoderSettings, Layout, TurnEncoder, lay_out, structure_matrix
@@ -23,11 +25,13 @@ from funnelnlp.model.frames import conversation_codes, frame_columns
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task, unique_tasks
 from funnelnlp.text import Lexicons, read_lexicons
-from funnelnlp.training.labelled import Ints, check_tasks
+from funnelnlp.training.labelled import Floats, Ints, check_tasks, majority
 from funnelnlp.training.measures import alert_threshold
 from funnelnlp.training.noise import noisy_copies
 
-Floats = NDArray[np.float64]
+# Another strength must be better by this macro-F1, on folds of so many turns, to be taken instead of the usual one.
+_CLEARLY_BETTER = 0.005
+_JUDGED_ON = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,9 @@ class TrainingSettings:
     ----------
     C : float
         Inverse strength of the L2 penalty of the logistic regressions.
+    other_strengths : tuple of float
+        What a task may take instead: the one of best macro-F1 in the cross-validation, if that is clearly better there.
+        Few labels are learnt better with less penalty, wrong ones with more. Empty: ``C`` without asking.
     balance : float
         Exponent of the class weights: 0 leaves classes as frequent as they are, 1 gives each the same
         total weight.
@@ -59,6 +66,7 @@ class TrainingSettings:
     """
 
     C: float = 2.0
+    other_strengths: tuple[float, ...] = (8.0, 0.25)
     balance: float = 0.5
     context_weight: float = 0.5
     structure_weight: float = 0.3
@@ -102,15 +110,25 @@ def design_matrix(encoded: Encoded, layout: Layout, encoder: TurnEncoder, settin
     return sparse.hstack([own, memory[layout.same], memory[layout.other], place], format="csr")
 
 
-def _fit_task(matrix: sparse.csr_matrix, numbers: Ints, n_labels: int, settings: TrainingSettings) -> tuple[Floats, Floats]:
-    """Return (coefficients, intercepts) of one task, shapes (n_labels, n_columns) and (n_labels,)."""
-    known = np.flatnonzero(numbers >= 0)
-    y = numbers[known]
-    counts = np.bincount(y, minlength=n_labels)
-    weight = (len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1))) ** settings.balance
-    regression = LogisticRegression(C=settings.C, max_iter=4000, tol=settings.tolerance)
-    regression.fit(matrix[known], y, sample_weight=weight[y])
-    coefficients = np.zeros((n_labels, matrix.shape[1]))
+def _fit_task(
+    matrix: sparse.csr_matrix, shares: Floats, strengths: Sequence[float], settings: TrainingSettings
+) -> list[tuple[Floats, Floats]]:
+    """Return (coefficients, intercepts) of one task per strength, shapes (n_labels, n_columns) and (n_labels,)."""
+    # A turn is learnt once per label that it has votes for: the log-loss expected over the votes.
+    rows, y = np.nonzero(shares)
+    counts = shares.sum(axis=0)
+    weight = (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))) ** settings.balance
+    learnt = matrix[rows]
+    regression = LogisticRegression(max_iter=4000, tol=settings.tolerance, warm_start=True)
+    fitted = []
+    for strength in strengths:
+        regression.set_params(C=strength).fit(learnt, y, sample_weight=weight[y] * shares[rows, y])
+        fitted.append(_per_label(regression, shares.shape[1]))
+    return fitted
+
+
+def _per_label(regression: LogisticRegression, n_labels: int) -> tuple[Floats, Floats]:
+    coefficients = np.zeros((n_labels, regression.coef_.shape[1]))
     intercepts = np.full(n_labels, -30.0)  # a label that was never seen is never chosen
     if len(regression.classes_) == 2:
         half = regression.coef_[0] / 2
@@ -123,9 +141,24 @@ def _fit_task(matrix: sparse.csr_matrix, numbers: Ints, n_labels: int, settings:
 
 
 def fit_model(
-    frame: pd.DataFrame, tasks: Sequence[Task], numbers: Sequence[Ints], lexicons: Lexicons, settings: TrainingSettings
+    frame: pd.DataFrame, tasks: Sequence[Task], shares: Sequence[Floats], lexicons: Lexicons, settings: TrainingSettings
 ) -> Model:
-    """Fit the encoder and every task on a frame, uncalibrated."""
+    """Fit the encoder and every task on a frame, with the strength ``settings.C``, uncalibrated."""
+    return fit_models(frame, tasks, shares, lexicons, settings, [[settings.C] for _ in tasks])[0]
+
+
+def fit_models(
+    frame: pd.DataFrame,
+    tasks: Sequence[Task],
+    shares: Sequence[Floats],
+    lexicons: Lexicons,
+    settings: TrainingSettings,
+    strengths: Sequence[Sequence[float]],
+) -> list[Model]:
+    """Fit one encoder and, for each of the strengths of every task, a model, uncalibrated.
+
+    Regressions after the first start from the one before, so the first is the same as without the others.
+    """
     texts, roles, conversation, order = frame_columns(frame)
     layout = lay_out(conversation, roles, order)
     encoder = TurnEncoder.fit(texts, lexicons, settings.encoder)
@@ -143,19 +176,23 @@ def fit_model(
         matrix = sparse.vstack([matrix, design_matrix(encoder.encode(noisy_texts), again, encoder, settings)], format="csr")
         copies.append(picked)
     copied = np.concatenate(copies)
-    numbers = [y[copied] for y in numbers]
-    fitted = [_fit_task(matrix, y, len(task.labels), settings) for task, y in zip(tasks, numbers, strict=True)]
-    stacked = np.concatenate([coefficients for coefficients, _ in fitted]).T
+    # On several threads BLAS adds up in another order: with one the bytes depend on neither cores nor processes.
+    with threadpool_limits(1):
+        fitted = [_fit_task(matrix, of_task[copied], c, settings) for of_task, c in zip(shares, strengths, strict=True)]
+    return [Model(tuple(tasks), encoder, _weights(regressions, encoder, settings)) for regressions in zip(*fitted, strict=True)]
+
+
+def _weights(regressions: Sequence[tuple[Floats, Floats]], encoder: TurnEncoder, settings: TrainingSettings) -> Weights:
+    stacked = np.concatenate([coefficients for coefficients, _ in regressions]).T
     own_end, memory_end = encoder.n_features, encoder.n_features + 2 * encoder.n_context
     same, other = np.split(stacked[own_end:memory_end] * settings.context_weight, 2)
-    weights = Weights(
+    return Weights(
         own=np.ascontiguousarray(stacked[:own_end], dtype=np.float32),
         memory=np.concatenate([same, other], axis=1).astype(np.float32),
         structure=(stacked[memory_end:] * settings.structure_weight).astype(np.float32),
-        bias=np.concatenate([intercepts for _, intercepts in fitted]).astype(np.float32),
+        bias=np.concatenate([intercepts for _, intercepts in regressions]).astype(np.float32),
         temperature=np.ones(stacked.shape[1], dtype=np.float32),
     )
-    return Model(tuple(tasks), encoder, weights)
 
 
 def scores_of(model: Model, frame: pd.DataFrame) -> NDArray[np.float32]:
@@ -179,7 +216,7 @@ def out_of_fold(
     Parameters
     ----------
     frame : pandas.DataFrame
-        Labelled turns, one column per task.
+        Labelled turns, one column per task; see `train`.
     tasks : sequence of Task
     settings : TrainingSettings, optional
     groups : array-like of shape (n,), optional
@@ -194,7 +231,7 @@ def out_of_fold(
     Returns
     -------
     ndarray of float32, shape (n, labels of all tasks)
-        Uncalibrated scores in the order of the tasks.
+        Uncalibrated scores in the order of the tasks, with the strengths that `train` would choose on these folds.
 
     Raises
     ------
@@ -202,30 +239,74 @@ def out_of_fold(
         When a label column cannot be used, or a fold leaves fewer than two labels of a task to learn from.
     """
     settings = settings or TrainingSettings()
-    lexicons = lexicons or bundled_lexicons()
     frame = frame.reset_index(drop=True)
-    numbers = check_tasks(tasks, frame)
+    pairs = _folds(frame, groups, folds or settings.folds)
+    return _cross_fit(frame, tasks, check_tasks(tasks, frame), pairs, settings, lexicons or bundled_lexicons(), n_jobs)[0]
+
+
+def _folds(frame: pd.DataFrame, groups: Any, folds: int) -> list[tuple[Ints, Ints]]:
     units = conversation_codes(frame) if groups is None else pd.factorize(np.asarray(groups))[0]
-    pairs = list(GroupKFold(min(folds or settings.folds, int(units.max()) + 1)).split(units, groups=units))
-    for task, y in zip(tasks, numbers, strict=True):
+    return list(GroupKFold(min(folds, int(units.max()) + 1)).split(units, groups=units))
+
+
+def _cross_fit(
+    frame: pd.DataFrame,
+    tasks: Sequence[Task],
+    shares: Sequence[Floats],
+    pairs: Sequence[tuple[Ints, Ints]],
+    settings: TrainingSettings,
+    lexicons: Lexicons,
+    n_jobs: int,
+    *,
+    whole: bool = False,
+) -> tuple[NDArray[np.float32], list[float], list[Model]]:
+    """Return the scores of left-out turns, the strength chosen for each task, and, if ``whole``, the model of all turns."""
+    for task, of_task in zip(tasks, shares, strict=True):
         for train_rows, _ in pairs:
-            if len(left := np.setdiff1d(y[train_rows], [-1])) < 2:
+            if len(left := np.flatnonzero(of_task[train_rows].any(axis=0))) < 2:
                 raise TaxonomyError(
                     f"task {task.name!r}: with one of {len(pairs)} folds left out, the rest has turns labelled "
                     f"{task.label_names[left[0]] if len(left) else '(nothing)'} only, and at least two labels are needed; "
                     "label more conversations"
                 )
 
-    def one(train_rows: Ints, test_rows: Ints) -> NDArray[np.float32]:
-        part = [y[train_rows] for y in numbers]
-        model = fit_model(frame.iloc[train_rows], tasks, part, lexicons, settings)
-        return scores_of(model, frame.iloc[test_rows])
+    def fitted(rows: Ints, strengths: Sequence[Sequence[float]]) -> list[Model]:
+        return fit_models(frame.iloc[rows], tasks, [of_task[rows] for of_task in shares], lexicons, settings, strengths)
 
-    results = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(one)(a, b) for a, b in pairs)
+    def scored(train_rows: Ints, test_rows: Ints, strengths: Sequence[Sequence[float]]) -> list[NDArray[np.float32]]:
+        return [scores_of(model, frame.iloc[test_rows]) for model in fitted(train_rows, strengths)]
+
+    parallel = joblib.Parallel(n_jobs=n_jobs)
     scores = np.empty((len(frame), sum(len(task.labels) for task in tasks)), dtype=np.float32)
-    for (_, test_rows), block in zip(pairs, results, strict=True):
+    columns = np.split(np.arange(scores.shape[1]), np.cumsum([len(task.labels) for task in tasks])[:-1])
+    chosen = [settings.C for _ in tasks]
+    judged = pairs[: max(2, math.ceil(_JUDGED_ON * len(pairs) / len(frame)))] if settings.other_strengths else []
+    if judged:
+        tried = [settings.C, *settings.other_strengths]
+        results = parallel(joblib.delayed(scored)(a, b, [tried for _ in tasks]) for a, b in judged)
+        rows = np.concatenate([test_rows for _, test_rows in judged])
+        for number, (of_task, part) in enumerate(zip(shares, columns, strict=True)):
+            blocks = [np.concatenate(fits)[:, part] for fits in zip(*results, strict=True)]
+            best = best_block(blocks, majority(of_task[rows]))
+            chosen[number] = tried[best]
+            scores[np.ix_(rows, part)] = blocks[best]
+    rest = pairs[len(judged) :]
+    jobs = [joblib.delayed(scored)(a, b, [[c] for c in chosen]) for a, b in rest]
+    if whole:
+        jobs.insert(0, joblib.delayed(fitted)(np.arange(len(frame)), [[c] for c in chosen]))
+    results = parallel(jobs)
+    models = results.pop(0) if whole else []
+    for (_, test_rows), (block,) in zip(rest, results, strict=True):
         scores[test_rows] = block
-    return scores
+    return scores, chosen, models
+
+
+def best_block(blocks: Sequence[NDArray[np.float32]], truth: Ints) -> int:
+    """Return which scores have the best macro-F1; the first unless others are clearly better."""
+    known = truth >= 0
+    figures = [f1_score(truth[known], block[known].argmax(axis=1), average="macro") for block in blocks]
+    figures[0] += _CLEARLY_BETTER
+    return int(np.argmax(figures))
 
 
 def learning_curve(
@@ -260,7 +341,7 @@ def learning_curve(
     settings = settings or TrainingSettings()
     lexicons = lexicons or bundled_lexicons()
     frame = frame.reset_index(drop=True)
-    numbers = check_tasks(tasks, frame)
+    shares = check_tasks(tasks, frame)
     conversation = conversation_codes(frame)
     units = conversation if groups is None else pd.factorize(np.asarray(groups))[0]
     pairs = list(GroupKFold(folds).split(units, groups=units))
@@ -269,7 +350,7 @@ def learning_curve(
         known = np.unique(conversation[train_rows])
         drawn = np.random.default_rng(seed).permutation(known)[: max(1, round(fraction * len(known)))]
         rows = train_rows[np.isin(conversation[train_rows], drawn)]
-        model = fit_model(frame.iloc[rows], tasks, [y[rows] for y in numbers], lexicons, settings)
+        model = fit_model(frame.iloc[rows], tasks, [of_task[rows] for of_task in shares], lexicons, settings)
         return len(drawn), scores_of(model, frame.iloc[test_rows])
 
     lines = []
@@ -279,23 +360,24 @@ def learning_curve(
         order = np.concatenate([test_rows for _, test_rows in pairs])
         line: dict[str, Any] = {"conversations": round(sum(n for n, _ in results) / len(results))}
         start = 0
-        for task, y in zip(tasks, numbers, strict=True):
+        for task, of_task in zip(tasks, shares, strict=True):
             predicted = scores[:, start : start + len(task.labels)].argmax(axis=1)
             start += len(task.labels)
-            known = y[order] >= 0
-            line[task.name] = f1_score(y[order][known], predicted[known], average="macro")
+            truth = majority(of_task[order])
+            known = truth >= 0
+            line[task.name] = f1_score(truth[known], predicted[known], average="macro")
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def best_temperature(scores: NDArray[np.floating[Any]], numbers: Ints) -> float:
-    """Return what to divide scores by so that held-back labels are most likely (Guo et al. 2017)."""
-    known = numbers >= 0
-    block, y = scores[known].astype(np.float64), numbers[known]
+def best_temperature(scores: NDArray[np.floating[Any]], shares: Floats) -> float:
+    """Return what to divide scores by so that held-back votes are most likely (Guo et al. 2017)."""
+    rows, y = np.nonzero(shares)
+    block, weight = scores[rows].astype(np.float64), shares[rows, y]
 
     def loss(log_t: float) -> float:
         scaled = block / np.exp(log_t)
-        return float((special.logsumexp(scaled, axis=1) - scaled[np.arange(len(y)), y]).mean())
+        return float(np.average(special.logsumexp(scaled, axis=1) - scaled[np.arange(len(y)), y], weights=weight))
 
     return float(np.exp(optimize.minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
 
@@ -327,7 +409,9 @@ def train(
     Parameters
     ----------
     frame : pandas.DataFrame
-        As `read_transcripts` returns it, with one column of labels per task; empty cells are not learnt from.
+        As `read_transcripts` returns it, with one column of labels per task; empty cells are not learnt from. A turn that
+        several people labelled may keep all their votes (``不满:2|愤怒:1``, see `funnelnlp.training.labelled.votes`): it
+        counts for each label by its share, in the regressions, in class weights and in the calibration.
     tasks : sequence of Task
         The four built-in tasks, or your own.
     settings : TrainingSettings, optional
@@ -343,7 +427,8 @@ def train(
     -------
     Model
         Calibrated by temperature (Guo et al., *On Calibration of Modern Neural Networks*, 2017) on
-        cross-validated scores.
+        cross-validated scores, which choose the strength of each task's penalty, too (``settings.other_strengths``).
+        Neither is done with too few conversations.
 
     Raises
     ------
@@ -364,18 +449,22 @@ def train(
     lexicons = lexicons or bundled_lexicons()
     tasks = unique_tasks(tasks)
     frame = frame.reset_index(drop=True)
-    numbers = check_tasks(tasks, frame)
-    model = fit_model(frame, tasks, numbers, lexicons, settings)
+    shares = check_tasks(tasks, frame)
     n_conversations = int(conversation_codes(frame).max()) + 1
-    calibrated = 2 <= settings.folds <= n_conversations and _enough(numbers, frame, settings.folds)
-    temperature = np.ones_like(model.weights.temperature)
+    calibrated = 2 <= settings.folds <= n_conversations and _enough(shares, frame, settings.folds)
     alerts: dict[str, float] = {}
-    if calibrated:
-        scores = out_of_fold(frame, tasks, settings=settings, groups=groups, lexicons=lexicons, n_jobs=n_jobs)
-        for task, y in zip(tasks, numbers, strict=True):
+    if not calibrated:
+        model, strengths = fit_model(frame, tasks, shares, lexicons, settings), [settings.C for _ in tasks]
+        temperature = np.ones_like(model.weights.temperature)
+    else:
+        pairs = _folds(frame, groups, settings.folds)
+        scores, strengths, [model] = _cross_fit(frame, tasks, shares, pairs, settings, lexicons, n_jobs, whole=True)
+        temperature = np.ones_like(model.weights.temperature)
+        for task, of_task in zip(tasks, shares, strict=True):
             part = model.slices[task.name]
-            temperature[part] = best_temperature(scores[:, part], y)
-            if task.alert_labels and (threshold := _alert_threshold(scores[:, part] / temperature[part], y, task)):
+            temperature[part] = best_temperature(scores[:, part], of_task)
+            scaled = scores[:, part] / temperature[part]
+            if task.alert_labels and (threshold := _alert_threshold(scaled, majority(of_task), task)):
                 alerts[task.name] = threshold
     from funnelnlp import __version__
 
@@ -384,17 +473,18 @@ def train(
         "conversations": n_conversations,
         "turns": len(frame),
         "labels": {
-            task.name: {name: int((y == i).sum()) for i, name in enumerate(task.label_names)}
-            for task, y in zip(tasks, numbers, strict=True)
+            task.name: {name: round(count) for name, count in zip(task.label_names, of_task.sum(axis=0).tolist(), strict=True)}
+            for task, of_task in zip(tasks, shares, strict=True)
         },
-        "settings": {k: v for k, v in asdict(settings).items() if k != "encoder"},
+        "settings": {k: v for k, v in asdict(settings).items() if k not in ("encoder", "other_strengths")}
+        | ({"C": {task.name: c for task, c in zip(tasks, strengths, strict=True)}} if settings.other_strengths else {}),
         "calibrated": calibrated,
         "alert_thresholds": alerts,
     }
     return Model(model.tasks, model.encoder, replace(model.weights, temperature=temperature), info)
 
 
-def _enough(numbers: Sequence[Ints], frame: pd.DataFrame, folds: int) -> bool:
+def _enough(shares: Sequence[Floats], frame: pd.DataFrame, folds: int) -> bool:
     """Tell whether every fold is sure to train on two labels of each task."""
     conversation = conversation_codes(frame)
-    return all(sum(len(np.unique(conversation[y == label])) >= folds for label in np.unique(y[y >= 0])) >= 2 for y in numbers)
+    return all(sum(len(np.unique(conversation[given])) >= folds for given in (of_task > 0).T) >= 2 for of_task in shares)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import special
 
 from funnelnlp.errors import TaxonomyError, TranscriptError
@@ -16,10 +15,9 @@ from funnelnlp.model.frames import conversation_codes
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task
 from funnelnlp.text import Lexicons
 from funnelnlp.training.fit import TrainingSettings, best_temperature, out_of_fold, scores_of
-from funnelnlp.training.labelled import Ints, has_labels, label_numbers
+from funnelnlp.training.labelled import Floats, Ints, column_of, label_shares, majority
 from funnelnlp.training.slices import values_of
 
-Floats = NDArray[np.float64]
 _GROUP_FOLDS = 10
 
 
@@ -34,7 +32,7 @@ class Predictions:
     tasks : tuple of Task
         Those that the frame has labels of.
     truth : dict of str to ndarray of int64, shape (n,)
-        Per task the right label number of every turn, -1 where there is none.
+        Per task the right label number of every turn, the majority's of several votes; negative where there is none.
     probabilities : dict of str to ndarray of float64, shape (n, labels)
         Per task, calibrated.
     left_out : str
@@ -57,14 +55,18 @@ class Predictions:
         return conversation_codes(self.frame)
 
 
-def _truth(frame: pd.DataFrame, tasks: Sequence[Task]) -> tuple[tuple[Task, ...], dict[str, Ints]]:
-    """Return the tasks that the frame has labels of, and these."""
-    present = [task for task in tasks if has_labels(frame, task)] or [tasks[0]]
-    truth = {task.name: label_numbers(frame, task) for task in present}
-    used = tuple(task for task in present if (truth[task.name] >= 0).any())
+def _shares(frame: pd.DataFrame, tasks: Sequence[Task]) -> dict[Task, Floats]:
+    """Return the vote shares of the tasks that the frame has labels of."""
+    present = [task for task in tasks if column_of(frame, task)] or [tasks[0]]
+    shares = {task: label_shares(frame, task) for task in present}
+    used = {task: of_task for task, of_task in shares.items() if (majority(of_task) >= 0).any()}
     if not used:
         raise TaxonomyError(f"no turn has a label of {', '.join(task.name for task in present)}: nothing to measure")
-    return used, truth
+    return used
+
+
+def _truth(shares: Mapping[Task, Floats]) -> dict[str, Ints]:
+    return {task.name: majority(of_task) for task, of_task in shares.items()}
 
 
 def predict(model: Model, frame: pd.DataFrame) -> Predictions:
@@ -86,9 +88,10 @@ def predict(model: Model, frame: pd.DataFrame) -> Predictions:
     TaxonomyError
         When no task has its column or a cell holds something that is no label.
     """
-    tasks, truth = _truth(frame, model.tasks)
+    shares = _shares(frame, model.tasks)
     probabilities = model.probabilities(scores_of(model, frame)).astype(np.float64)
-    return Predictions(frame, tasks, truth, {task.name: probabilities[:, model.slices[task.name]] for task in tasks})
+    of_tasks = {task.name: probabilities[:, model.slices[task.name]] for task in shares}
+    return Predictions(frame, tuple(shares), _truth(shares), of_tasks)
 
 
 def cross_predict(
@@ -130,7 +133,8 @@ def cross_predict(
         When a column is missing, is not the same within a conversation, or has one group only.
     """
     settings = settings or TrainingSettings()
-    used, truth = _truth(frame, tasks)
+    shares = _shares(frame, tasks)
+    used = tuple(shares)
     groups = _groups(frame, leave_out) if leave_out else None
     n_groups = int((conversation_codes(frame) if groups is None else groups).max()) + 1
     if n_groups < 2:
@@ -142,9 +146,9 @@ def cross_predict(
     scores = out_of_fold(frame, used, settings=settings, groups=groups, folds=folds, lexicons=lexicons, n_jobs=n_jobs)
     probabilities = {}
     blocks = np.split(scores.astype(np.float64), np.cumsum([len(task.labels) for task in used])[:-1], axis=1)
-    for task, block in zip(used, blocks, strict=True):
-        probabilities[task.name] = special.softmax(block / best_temperature(block, truth[task.name]), axis=1)
-    return Predictions(frame, used, truth, probabilities, leave_out)
+    for (task, of_task), block in zip(shares.items(), blocks, strict=True):
+        probabilities[task.name] = special.softmax(block / best_temperature(block, of_task), axis=1)
+    return Predictions(frame, used, _truth(shares), probabilities, leave_out)
 
 
 def _groups(frame: pd.DataFrame, columns: str) -> Ints:

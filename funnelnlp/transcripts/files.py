@@ -153,6 +153,17 @@ def load_transcripts(path: str | Path, *, columns: Mapping[str, str] | None = No
     return ReadResult(pd.concat(frames, ignore_index=True), pd.concat(rejected, ignore_index=True))
 
 
+def place_in_file(
+    path: str | Path, position: int, *, columns: Mapping[str, str] | None = None, encoding: str | None = None
+) -> str:
+    """Return the file and the row or line that the turn at a position of ``read_transcripts(path)`` came from."""
+    for chunk in read_chunks(path, columns=columns, encoding=encoding):
+        if position < len(chunk.frame):
+            return f"{chunk.where}, {chunk.unit} {chunk.frame.index[position]}"
+        position -= len(chunk.frame)
+    return str(path)
+
+
 def describe_rejected(rejected: pd.DataFrame) -> str:
     """Return the first problems of rejected rows as lines for a person."""
     return shortened(complaints(rejected), len(rejected))

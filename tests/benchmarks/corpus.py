@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import count, islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from funnelnlp.resources import bundled
@@ -43,6 +44,22 @@ class Corpus:
         rows = list(self.training[COLUMNS].itertuples(index=False, name=None))
         copies = ((f"{name}-{copy}", *rest) for copy in count() for name, *rest in rows)
         return islice(copies, turns)
+
+    def labelled_log(self, turns: int) -> pd.DataFrame:
+        """Return labelled turns as often as needed, every copy with other characters lost or mistaken in each turn."""
+        rng = np.random.default_rng(0)
+        known = np.array(sorted(set("".join(self.training["text"]))))
+
+        def spoilt(text: str) -> str:
+            chars = np.array(list(text))
+            chars = np.where(rng.random(len(chars)) < 0.04, rng.choice(known, len(chars)), chars)
+            return "".join(chars[rng.random(len(chars)) >= 0.04]) or text
+
+        copies = [self.training]
+        while sum(map(len, copies)) < turns:
+            ids = self.training["conversation_id"] + f"-{len(copies)}"
+            copies.append(self.training.assign(conversation_id=ids, text=self.training["text"].map(spoilt)))
+        return pd.concat(copies, ignore_index=True).head(turns)
 
     def frame(self, turns: int) -> pd.DataFrame:
         """Return a log as a frame."""
