@@ -7,7 +7,6 @@ import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
-from string import ascii_lowercase
 
 import numpy as np
 import opencc
@@ -137,7 +136,7 @@ def _special() -> re.Pattern[str]:
     return re.compile(rf"^[{_FILLED}]|{ANY_DATA.pattern}|…|{beside}|({_DRAWN_OUT_CLASS})\1\1")
 
 
-_HARD, _DATA, _SIGN, _SPACE, _DRAWN, _EDGE, _FILLER, _SLIP, _SLIPPED, _LETTER = (np.uint16(1 << bit) for bit in range(10))
+_HARD, _DATA, _SIGN, _SPACE, _DRAWN, _EDGE, _FILLER, _SLIP, _SLIPPED = (np.uint16(1 << bit) for bit in range(9))
 
 
 @cache
@@ -160,9 +159,7 @@ def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     # A sigma's lower case depends on its place in the word.
     simple = set(easy) - set("Σσς") - set(_ALSO_TRADITIONAL.findall(easy)) - {variant[0] for variant, _ in _WORDS}
     classes = (
-        # Letters are data in a link only, which has a full stop between two of them, or a slash.
-        (_DATA, {*ANY_DATA.findall(easy), *"…/"} - set(ascii_lowercase)),
-        (_LETTER, set(ascii_lowercase)),
+        (_DATA, {*ANY_DATA.findall(easy), "…"}),
         (_SIGN, set(SIGNS)),
         (_SPACE, set(_PAUSES + "、;")),
         (_DRAWN, set(re.findall(_DRAWN_OUT_CLASS, easy))),
@@ -209,7 +206,6 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     beside |= np.where(kinds[1:] & _SLIPPED, kinds[:-1] & _SLIP, 0)
     apart = kinds[:-2] & kinds[2:]
     beside[:-1] |= np.where(kinds[1:-1] & _SPACE, apart & _SIGN, 0)
-    beside[:-1] |= np.where(folded[1:-1] == ord("."), apart & _LETTER, 0)
     same = folded[:-1] == folded[1:]
     beside[:-1] |= np.where(same[:-1] & same[1:], apart & _DRAWN, 0)
     special = kinds & (_HARD | _DATA)
