@@ -174,16 +174,16 @@ class Trie:
         two = self._next(one[:-1], numbers[1:])
         grid[:, 0] = np.take(self._column, one, mode="clip")
         grid[:-1, 1] = np.take(self._column, two, mode="clip")
-        found_places = [np.flatnonzero(np.take(self._kind, one, mode="clip") & _PHRASE)]
+        found_places = [np.flatnonzero((np.take(self._kind, one, mode="clip") & _PHRASE) > 0)]
         found_nodes = [one[found_places[0]]]
         place, node = np.arange(len(two)), two
         depth = 2
         while len(place):
             kind = np.take(self._kind, node, mode="clip")
-            ends = np.flatnonzero(kind & _PHRASE)
+            ends = np.flatnonzero((kind & _PHRASE) > 0)
             found_places.append(place[ends])
             found_nodes.append(node[ends])
-            on = np.flatnonzero(kind & _GOES_ON)
+            on = np.flatnonzero((kind & _GOES_ON) > 0)
             place, node = place[on], node[on]
             inside = len(codes) - depth
             if len(place) and place[-1] >= inside:
