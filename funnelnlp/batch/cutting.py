@@ -123,11 +123,18 @@ def _hashes(chunk: Chunk, before: np.uint64 | None) -> Hashes | None:
     ids = chunk.column("conversation_id")
     if ids is None or ids.empty:
         return None if ids is None else np.empty(0, np.uint64)
-    hashes = conversation_hashes(ids)
-    named = ~(ids.isna() | (ids.astype(str).str.strip() == "")).to_numpy(dtype=bool)
+    # Most rows are of the same conversation as the one before.
+    values = ids.to_numpy(dtype=object)
+    try:
+        new = np.append(True, values[1:] != values[:-1])
+    except (TypeError, ValueError):  # cells that cannot be compared
+        new = np.ones(len(values), dtype=bool)
+    ids, times = ids[new], np.diff(np.flatnonzero(np.append(new, True)))
+    hashes = np.repeat(conversation_hashes(ids), times)
+    named = np.repeat(~(ids.isna() | (ids.astype(str).str.strip() == "")).to_numpy(dtype=bool), times)
     if named.all():
         return hashes
-    source = np.maximum.accumulate(np.where(named, np.arange(len(ids)), -1))
+    source = np.maximum.accumulate(np.where(named, np.arange(len(hashes)), -1))
     return np.where(source >= 0, hashes[source], hashes[0] if before is None else before)
 
 

@@ -18,7 +18,7 @@ import funnelnlp
 from funnelnlp.batch import scattered as scatter
 from funnelnlp.batch.cutting import Part, cut
 from funnelnlp.batch.labelling import NAMES_KEPT, Labeller, Order, rejection
-from funnelnlp.batch.parts import Facts, Parts, folder_of, open_folder, remove_folder
+from funnelnlp.batch.parts import Facts, ParquetBegun, Parts, folder_of, open_folder, remove_folder
 from funnelnlp.batch.scorer import TurnScorer
 from funnelnlp.batch.workers import Pool, WorkerDiedError
 from funnelnlp.errors import DamagedError, FunnelError, TranscriptError
@@ -201,6 +201,7 @@ def score_files(
         keep = False
         raise TranscriptError(f"{out.path}: a text holds a character that no file can hold ({error.reason})") from None
     finally:
+        work.close()
         if keep and work.finished()[0]:
             lock.close()
         else:
@@ -298,6 +299,7 @@ class _Work:
     progress: Progress
     _columns: list[str] = field(default_factory=list)
     _refusing: bool = False
+    _begun: ParquetBegun | None = None
 
     @property
     def parts(self) -> Parts:
@@ -337,10 +339,14 @@ class _Work:
         """Do what is not done yet of parts, each with the labels that it has already; returns the facts of all in order."""
         facts: list[Facts] = []
         rows = [0, 0]  # done, in all
+        self.close()
+        self._begun = ParquetBegun(self.parts) if self.labeller.output.format == ".parquet" else None
 
         def done(part: Facts) -> None:
             facts.append(part)
             self._refusing |= self.fail and part["rejected"] > 0
+            if self._begun is not None and not self._refusing:
+                self._begun.add(part["number"])
             rows[0] += part["rows"] + part["rejected"]
             self.progress(stage, rows[0], max(rows))
 
@@ -411,4 +417,10 @@ class _Work:
         if bad:
             columns = list(dict.fromkeys(name for part in bad for name in part["rejected_columns"]))
             self.parts.assemble_rejected([part["number"] for part in bad], columns, rejected_path)
-        self.parts.assemble([part["number"] for part in parts], self.labeller.output, parts[0]["labelled_columns"])
+        numbers = [part["number"] for part in parts]
+        self.parts.assemble(numbers, self.labeller.output, parts[0]["labelled_columns"], self._begun)
+
+    def close(self) -> None:
+        """Remove what is begun."""
+        if self._begun is not None:
+            self._begun.drop()

@@ -126,7 +126,7 @@ def rejection(rejected: pd.DataFrame) -> Facts:
 
 def summary(labelled: pd.DataFrame, tasks: Sequence[Task]) -> Facts:
     """Count labels and conversations; whole conversations in."""
-    counts = {task.name: labelled.loc[labelled[task.name] != "", task.name].value_counts().to_dict() for task in tasks}
+    counts = {task.name: labelled[task.name].value_counts().drop("", errors="ignore").to_dict() for task in tasks}
     facts: Facts = {"labels": counts, "conversations": None, "angry": 0, "angry_names": []}
     if "conversation_id" in labelled:
         facts["conversations"] = labelled["conversation_id"].nunique()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -89,8 +90,8 @@ class Parts:
             table = _arrow(output.named(labelled), output.format)
             settle(self.file(number, "data"), lambda path: _write_arrow(table, path))
 
-    def assemble(self, numbers: Sequence[int], output: Output, columns: Sequence[str]) -> None:
-        """Make the output of finished parts."""
+    def assemble(self, numbers: Sequence[int], output: Output, columns: Sequence[str], begun: ParquetBegun | None = None) -> None:
+        """Make the output of finished parts, of which some or all may be joined already."""
         files = [self.file(number, "data") for number in numbers]
 
         def write(path: Path) -> None:
@@ -100,7 +101,8 @@ class Parts:
                     for file in files:
                         _append(file, whole)
             elif output.format == ".parquet":
-                _join_parquet(files, path)
+                if begun is None or not begun.finish(len(files), path):
+                    _join_parquet(files, path)
             else:
                 tables = [parquet.to_pandas(_read_arrow(file)) for file in files]
                 xlsx.write(pd.concat(tables, ignore_index=True), path)
@@ -121,6 +123,60 @@ class Parts:
 
         settle(self.folder / "rejected", write)
         os.replace(self.folder / "rejected", target)
+
+
+class ParquetBegun:
+    """A Parquet file that takes finished parts, in their order, while others are still being labelled.
+
+    Encoding is what takes long, and must not begin when all the workers are done. It is given up where the parts differ
+    in their columns, which shows late: `Parts.assemble` then joins them from the start.
+
+    Parameters
+    ----------
+    parts : Parts
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._path = parts.folder / f"{uuid.uuid4().hex}.tmp"
+        self._waiting: set[int] = set()
+        self._next = 0
+        self._writer: Any = None
+        self._usable = True
+
+    def add(self, number: int) -> None:
+        """Take a finished part, or remember it until those before it are there."""
+        import pyarrow
+        from pyarrow import parquet as pq
+
+        self._waiting.add(number)
+        while self._usable and self._next in self._waiting:
+            table = _read_arrow(self._parts.file(self._next, "data"))
+            try:
+                self._writer = self._writer or pq.ParquetWriter(self._path, table.schema)
+                self._usable = table.schema.equals(self._writer.schema)
+                if self._usable:
+                    self._writer.write_table(table)
+                    # What encoding took would else be kept beside what labelling takes.
+                    pyarrow.default_memory_pool().release_unused()
+            except pyarrow.ArrowException:  # the usual way of joining finds the words for it
+                self._usable = False
+            self._next += 1
+
+    def finish(self, n_parts: int, path: Path) -> bool:
+        """Give the file its name if it holds so many parts, and all of them; return whether it does."""
+        whole = self._usable and self._next == n_parts
+        if whole:
+            self._writer.close()
+            os.replace(self._path, path)
+        return whole
+
+    def drop(self) -> None:
+        """Remove what is there."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError):  # of a full disk, which is why it is dropped
+                self._writer.close()
+        self._path.unlink(missing_ok=True)
 
 
 def _append(file: Path, whole: BinaryIO) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from funnelnlp.features.ngrams import KeyTable, Trie
+from funnelnlp.features.ngrams import PACKED, KeyTable, Trie, word_keys
 from funnelnlp.text import Lexicons, Tokeniser, normalise, normalise_all, readable
 
 Ints = NDArray[np.signedinteger[Any]]
@@ -214,6 +214,11 @@ class TurnEncoder:
         return ids
 
     @cached_property
+    def _word_table(self) -> KeyTable:
+        short = [word for word in self._word_ids if len(word) <= PACKED]
+        return KeyTable(word_keys(short)[0], np.array([self._word_ids[word] for word in short]), 1 << 16 * PACKED)
+
+    @cached_property
     def _pair_columns(self) -> dict[str, int]:
         return {pair: i for i, pair in enumerate(self.pairs, self.pair_start)}
 
@@ -239,7 +244,10 @@ class TurnEncoder:
         n = len(texts)
         normalised = normalise_all(texts)
         tokens = self.tokeniser.raw(normalised) if n else []
-        ids = np.fromiter(map(self._word_ids.get, tokens, repeat(_UNKNOWN)), dtype=np.int32, count=len(tokens))
+        keys, n_chars = word_keys(tokens)
+        ids = self._word_table.find(keys)
+        for i in np.flatnonzero(n_chars > PACKED).tolist():
+            ids[i] = self._word_ids.get(tokens[i], _UNKNOWN)
         ids = ids[ids != _BLANK]
         next_turn = np.flatnonzero(ids == _NEXT_TURN)
         token_starts = np.concatenate([[0], next_turn + 1]) if n else next_turn
@@ -263,7 +271,7 @@ class TurnEncoder:
         hits = np.flatnonzero(flat >= 0)
         chars = Ragged(np.searchsorted(hits, bounds * grid.shape[1]), flat[hits])
         # Neighbours within a turn only: the pair of its two boundary marks and the next turn's is none.
-        inside = np.concatenate([[0], np.cumsum(grid[:, 1] >= 0)]) if grid.shape[1] > 1 else np.zeros(len(codes) + 1, dtype=int)
+        inside = np.concatenate([[0], np.cumsum(grid[:, 1] >= 0)])
         known = words.indptr[1:] - words.indptr[:-1] + inside[bounds[1:]] - inside[bounds[:-1]]
         return Encoded(
             words=words,

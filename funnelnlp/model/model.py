@@ -252,13 +252,15 @@ class Model:
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn scores of shape (n, k) into calibrated probabilities, summing to 1 within each task."""
-        scaled = scores / self.weights.temperature
+        # A label in a row of its own: long rows are what NumPy is fast at.
+        scaled = np.ascontiguousarray(scores.T)
+        scaled /= self.weights.temperature[:, None]
         for part in self.slices.values():
-            block = scaled[:, part]
-            block -= block.max(axis=1, keepdims=True)
+            block = scaled[part]
+            block -= block.max(axis=0)
             np.exp(block, out=block)
-            block /= block.sum(axis=1, keepdims=True)
-        return scaled
+            block /= block.sum(axis=0)
+        return scaled.T
 
     @cached_property
     def columns(self) -> dict[str, type]:
@@ -271,8 +273,11 @@ class Model:
         return {**result, "familiarity": float}
 
     @cached_property
-    def _label_arrays(self) -> dict[str, NDArray[Any]]:
-        return {task.name: np.array([*task.label_names, ""], dtype=object) for task in self.tasks}
+    def _label_arrays(self) -> dict[str, Any]:
+        # Of the type that pandas gives to text, so that it need not look at every label.
+        import pandas as pd
+
+        return {task.name: pd.Series([*task.label_names, ""]).array for task in self.tasks}
 
     def label_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Label every row of a frame.
@@ -312,7 +317,7 @@ class Model:
                 silent = (roles != role_code(task.role)) & (roles != UNKNOWN_ROLE)
                 best[silent] = len(task.labels)
                 confidence[silent] = np.nan
-            labels[task.name] = self._label_arrays[task.name][best]
+            labels[task.name] = self._label_arrays[task.name].take(best)
             labels[f"{task.name}_confidence"] = confidence
             if task.name in self.alert_thresholds:
                 threshold, risky = self.alert_thresholds[task.name]

@@ -146,11 +146,11 @@ def _special() -> re.Pattern[str]:
     return re.compile(rf"^[{_FILLED}]|{ANY_DATA.pattern}|…|{beside}|({_DRAWN_OUT_CLASS})\1\1")
 
 
-_HARD, _DATA, _SIGN, _SPACE, _DRAWN, _EDGE, _FILLER = (np.uint8(1 << bit) for bit in range(7))
+_HARD, _DATA, _SIGN, _SPACE, _DRAWN, _EDGE, _FILLER, _SLIP, _SLIPPED = (np.uint16(1 << bit) for bit in range(9))
 
 
 @cache
-def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """Return, by UTF-16 code unit, what it is folded to and what kinds of character that is.
 
     ``_HARD`` is what `_fold` has to look at in its surroundings; the other kinds are those that make a
@@ -160,7 +160,9 @@ def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     units = [chr(c) for c in range(0x20, 0x10000) if not 0xD800 <= c < 0xE000]
     folded = pattern.sub(lambda match: table.get(match[0], match[0]), "\n".join(units)).lower().split("\n")
     becomes = np.arange(0x10000, dtype=np.uint16)
-    kinds = np.zeros(0x10000, dtype=np.uint8)
+    kinds = np.zeros(0x10000, dtype=np.uint16)
+    # What lies beyond 16 bits takes one unit here, so that units and characters of the folded text have the same places.
+    becomes[0xD800:0xE000] = ord(_RARE)
     kinds[0xD800:0xE000] = _HARD
     easy = "".join(chr(c) for c in range(0x20, 0x7F))
     easy += bytes(b for high in range(0xA1, 0xF8) for low in range(0xA1, 0xFF) for b in (high, low)).decode("gb2312", "ignore")
@@ -173,6 +175,8 @@ def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
         (_DRAWN, set(re.findall(_DRAWN_OUT_CLASS, easy))),
         (_EDGE, set(_EDGES + "。、;")),
         (_FILLER, set(_FILLED)),
+        (_SLIP, {slip[0] for slip, _ in _SLIPS}),
+        (_SLIPPED, {slip[1] for slip, _ in _SLIPS}),
     )
     for unit, char in zip(units, folded, strict=True):
         code = ord(unit)
@@ -209,25 +213,33 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     starts = np.concatenate([[0], ends[:-1] + 1])
     # Kinds that count only beside each other.
     beside = kinds[:-1] & kinds[1:] & (_SPACE | _SIGN)
-    beside[:-1] |= kinds[:-2] & kinds[2:] & np.where(kinds[1:-1] & _SPACE, _SIGN, 0).astype(np.uint8)
+    beside |= np.where(kinds[1:] & _SLIPPED, kinds[:-1] & _SLIP, 0)
+    apart = kinds[:-2] & kinds[2:]
+    beside[:-1] |= np.where(kinds[1:-1] & _SPACE, apart & _SIGN, 0)
     same = folded[:-1] == folded[1:]
-    beside[:-1] |= np.where(same[:-1] & same[1:], kinds[:-2] & _DRAWN, 0).astype(np.uint8)
+    beside[:-1] |= np.where(same[:-1] & same[1:], apart & _DRAWN, 0)
     special = kinds & (_HARD | _DATA)
     special[:-1] |= beside
     filled = kinds[starts] & _FILLER
     for length in (1, 2, 3):  # of a filler, before the pause that ends it
-        special[starts] |= np.where(kinds[np.minimum(starts + length, len(kinds) - 1)] & _SPACE, filled, 0).astype(np.uint8)
+        special[starts] |= np.where(kinds[np.minimum(starts + length, len(kinds) - 1)] & _SPACE, filled, 0)
     special = np.bitwise_or.reduceat(special, starts)
-    text = _standard(folded.tobytes().decode("utf-16-le"), _SLIPS)
-    lines, uncommon = _commas(text).split("\n")[:-1], text.split("\n")
+    text = folded.tobytes().decode("utf-16-le")
+    lines = _commas(text).split("\n")[:-1]
+    slips = np.flatnonzero(special & _SLIP).tolist()
+    for i in slips:
+        lines[i] = _standard(lines[i], _SLIPS)
+    special &= ~_SLIP
     edges = (kinds[starts] | kinds[np.maximum(ends - 1, 0)]) & _EDGE
     for i in np.flatnonzero((special == 0) & (edges != 0)).tolist():
         lines[i] = _trim(lines[i])
-    hard = np.flatnonzero(special & _HARD).tolist()
-    for i, line in zip(hard, _fold([visible[i] for i in hard]) if hard else (), strict=True):
-        uncommon[i] = line
     worked = np.flatnonzero(special).tolist()
-    for i, line in zip(worked, _clean([uncommon[i] for i in worked]) if worked else (), strict=True):
+    uncommon = {i: text[start:end] for i, start, end in zip(worked, starts[worked].tolist(), ends[worked].tolist(), strict=True)}
+    for i in uncommon.keys() & slips:
+        uncommon[i] = _standard(uncommon[i], _SLIPS)
+    hard = np.flatnonzero(special & _HARD).tolist()
+    uncommon.update(zip(hard, _fold([visible[i] for i in hard]) if hard else (), strict=True))
+    for i, line in zip(uncommon, _clean(list(uncommon.values())) if uncommon else (), strict=True):
         lines[i] = line
     return lines
 

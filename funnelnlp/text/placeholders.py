@@ -23,10 +23,10 @@ CHAR = {name: chr(_FIRST + i) for i, name in enumerate(NAMES)}
 NAME_OF_CHAR = {char: f"<{name}>" for name, char in CHAR.items()}
 
 # Public short numbers mean something (whom the customer will call), so they stay words.
-_KEPT_NUMBERS = (
+_KEPT_NUMBERS = frozenset(
     "12315 12345 12300 12321 12378 12386 12363 12388 12328 12333 12366 12318 12371 12306 12358 12369 "
-    "12320 96315 315 110 119 120 122 404 502 503 500"
-).split()
+    "12320 96315 315 110 119 120 122 404 502 503 500".split()
+)
 
 _MEDIA = {
     "图片": "图片 截图 照片 视频 image img 相册 图 短视频 screenshot 圖片 截圖",
@@ -92,6 +92,8 @@ def _shouting(match: re.Match[str]) -> str:
 
 def _number(match: re.Match[str]) -> str:
     number = match[0]
+    if len(number) < 3:
+        return CHAR["数字"]
     if number in _KEPT_NUMBERS:
         return number
     return CHAR["热线" if _HOTLINE.fullmatch(number) else "数字"]
@@ -112,21 +114,21 @@ def _compiled(rules: tuple[_RuleText, ...]) -> tuple[_Rule, ...]:
 
 # Text is lower-case, half-width and Simplified when these run, in this order; none may cross a line break. Most turns
 # hold nothing of the kind, so a rule looks only at the lines that its trigger finds, and most rules only at lines that
-# hold a digit, a Latin letter or a sign of their own at all. Triggers and the rules for plain numbers start with a
-# character class and look back after it: that is what the regular-expression engine searches for fastest.
+# hold a digit, a Latin letter or a sign of their own at all. Triggers and the rules for numbers start with a character
+# class, look back after it and repeat no groups: that is what the regular-expression engine searches for fastest.
 ANY_DATA = re.compile(rf"[\d{_N}a-z@#*\[]")
 _MARK_RULES = (
     ("#e-", (r"#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\])(?:#e-[a-z](?:\d+|\[[^\[\]\n]{1,6}\]))*", CHAR["表情"])),
     (r"\[", (r"\[([^\[\]\n]{1,12})\]", _bracket)),
     (
-        "@",
+        "@ ?[a-z0-9-]{1,63}[.,]",
         (
             r"(?<![a-z0-9._%+-])(?:[a-z0-9._%+-]{1,64}|[\u4e00-\u9fff]{1,4}) ?@ ?[a-z0-9-]{1,63}(?:[.,][a-z0-9-]{1,63})+",
             CHAR["邮箱"],
         ),
     ),
     (
-        r"[a-z]\.[a-z]|://",
+        r"[.:](?:(?<=[a-z].)[a-z]|(?<=:)//)",
         (
             r"(?:https?://|www\.)[!-~\ue000-\ue01f]+(?:/[^\s,，。；;、()（）\"<>]+)?"
             r"|(?<![a-z0-9.-])[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,5}"
@@ -139,28 +141,30 @@ _MARK_RULES = (
 _ANY_NUMBER = re.compile(rf"[\d{_N}{_T}]")
 _NUMBER_RULES = (
     (
-        r"\d(?:[ -]?[\da-z*]){3}",
+        r"\d[ -]?[\da-z*][ -]?[\da-z*][ -]?[\da-z*]",
         (rf"[{_PLATE_PROVINCES}][a-z][·•. ]?(?=[a-z]*\d)[a-z0-9]{{4,5}}[a-z0-9警学挂港澳](?![a-z0-9])", CHAR["车牌"]),
-        (r"(?<![a-z0-9])(?:\d{17}[\dx]|\d{6}[ -]\d{8}[ -]\d{3}[\dx]|\d{6}\*{4,8}\d{2,3}[\dx])(?![a-z0-9])", CHAR["证件号"]),
-        (r"(?<![a-z0-9])(?:\d{4}[ -]?){3}(?:\d{4}|\d{4}[ -]?\d{3})(?![a-z0-9])|\d{4}[ *]{4,12}\d{4}", CHAR["银行卡"]),
+        (r"\d(?<![a-z0-9].)(?:\d{16}[\dx]|\d{5}[ -]\d{8}[ -]\d{3}[\dx]|\d{5}\*{4,8}\d{2,3}[\dx])(?![a-z0-9])", CHAR["证件号"]),
         (
-            r"(?<![a-z0-9.])(?:\+?86[ -]?)?1\d{2}[ -]?(?:\d{4}|\*{4})[ -]?(?:\d{4}|\*{4})(?![a-z0-9])"
-            r"|(?<!\d)0\d{2,3}-?\d{7,8}(?!\d)|(?<!\d)[48]00-?\d{3}-?\d{4}(?!\d)"
-            r"|(?<!\d)09\d{2}-?\d{3}-?\d{3}(?!\d)",
+            r"\d(?:(?<![a-z0-9].)\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?:[ -]?\d{3})??(?![a-z0-9])|\d{3}[ *]{4,12}\d{4})",
+            CHAR["银行卡"],
+        ),
+        (
+            r"[+\d](?:(?<![a-z0-9.].)(?:(?<=1)|(?<=8)6[ -]?1|(?<=\+)86[ -]?1)\d{2}[ -]?(?:\d{4}|\*{4})[ -]?(?:\d{4}|\*{4})"
+            r"(?![a-z0-9])|(?<!\d.)(?:(?<=0)\d{2,3}-?\d{7,8}|(?<=[48])00-?\d{3}-?\d{4}|(?<=0)9\d{2}-?\d{3}-?\d{3})(?!\d))",
             CHAR["电话"],
         ),
     ),
     (
         r"[¥￥$元块毛金币bd]",
         (
-            rf"(?:¥|￥|\$|rmb|hk\$|nt\$) ?[\d{_N}]++(?:[,.]\d++)*+(?:万|w|k)?"
-            rf"|(?<![\d{_N},.])[\d{_N}]++(?:[,.]\d++)*+ ?"
-            r"(?:万元|块钱|元钱|元|块|毛钱|rmb|美元|美金|港币|台币|欧元|usd)(?!素)",
+            rf"[¥￥$rhn\d{_N}](?:(?:(?<=[¥￥$])|(?<=r)mb|(?<=h)k\$|(?<=n)t\$) ?[\d{_N}]++(?:[,.]\d++)*+(?:万|w|k)?"
+            rf"|(?<=[\d{_N}])(?<![\d{_N},.].)[\d{_N}]*+(?:[,.]\d++)*+ ?"
+            r"(?:万元|块钱|元钱|元|块|毛钱|rmb|美元|美金|港币|台币|欧元|usd)(?!素))",
             CHAR["金额"],
         ),
     ),
     (
-        r"\d[-/.年月:点日号]",
+        r"[-/.年月:点日号](?<=\d.)",
         (
             r"\d(?<!\d\d)(?:\d{1,3}[-/.年] ?\d{1,2}[-/.月] ?\d{1,2}[日号]?(?!\d)|\d{3}年(?:\d{1,2}月)?"
             r"|\d?(?:月(?:\d{1,2}[日号]?|份)?|:\d{2}(?::\d{2})?(?!\d)|点(?:半|\d{1,2}分?|钟)?|[日号](?![\d线楼店])))",
@@ -168,9 +172,9 @@ _NUMBER_RULES = (
         ),
     ),
     (_T, (rf"{_T}(?: ?[-~到至]? ?{_T})+", _T)),
-    (r"\d{3}[ -]\d{3}", (r"(?<![a-z0-9])\d{3,}+(?:[ -]\d{3,}+)+(?![a-z0-9])", CHAR["编号"])),
+    (r"[ -](?<=\d{3}.)\d{3}", (r"(?<![a-z0-9])\d{3,}+(?:[ -]\d{3,}+)+(?![a-z0-9])", CHAR["编号"])),
     (
-        r"\d(?:[a-z_-]*\d){4}",
+        r"\d[a-z_-]*\d[a-z_-]*\d[a-z_-]*\d[a-z_-]*\d",
         (r"(?<![a-z0-9_-])(?=[a-z_-]*(?:\d[a-z_-]*){5})[a-z0-9_-]{6,}", CHAR["编号"]),
     ),
     (
@@ -184,7 +188,7 @@ _NUMBER_RULES = (
     (r"\d", (r"\d(?<![a-z0-9.]\d)\d*+(?:[.,]\d++)*+%?(?![a-z0-9])", _number)),
 )
 SIGNS = rf"{_SPOKEN_DIGIT}么*x!?.。·・_-"
-_SIGN_TRIGGER = re.compile(rf"[{SIGNS}][ ,、]?[{SIGNS}]|…")
+_SIGN_TRIGGER = re.compile(rf"[…{SIGNS}](?:(?<=…)|[ ,、]?[{SIGNS}])")
 _SIGN_RULES = (
     # OpenCC's Taiwan variant writes the spoken digit 幺 as 么; only its neighbours tell the two apart.
     ("么", (rf"(?<=[{_SPOKEN_DIGIT}])么+|(?<![什怎这那多要])么+(?=[{_SPOKEN_DIGIT}])", lambda m: "幺" * len(m[0]))),

@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -53,27 +54,36 @@ def read(path: Path, encoding: str | None, rows: int) -> Iterator[Raw]:
             numbers: list[int] = []
             broken: list[Broken] = []
             with _long_cells():
-                while len(kept) + len(broken) < rows:
-                    number += 1
+                while more and len(kept) + len(broken) < rows:
+                    asked = rows - len(kept) - len(broken) if names else 1
+                    found: list[list[str]] = []
+                    wrong = None
                     try:
-                        row = next(lines)
-                    except StopIteration:
-                        more = False
-                        break
+                        # What comes before an error stays in the list.
+                        found.extend(islice(lines, asked))
+                        more = len(found) == asked
                     except csv.Error as error:
-                        if "end of data" in str(error) or "field limit" in str(error):
-                            raise TranscriptError(f"{path}, row {number}: {_NEVER_CLOSED}") from None
-                        message = f"not valid CSV: {error}; a cell that starts with a quotation mark must be quoted"
+                        wrong = str(error)
+                    if names and set(map(len, found)) == {len(names)}:
+                        kept += found
+                        numbers += range(number + 1, number + 1 + len(found))
+                    else:
+                        for place, row in enumerate(found, number + 1):
+                            if row and len(row) == len(names):
+                                kept.append(row)
+                                numbers.append(place)
+                            elif row and not names:
+                                names = row
+                            elif row:
+                                message = f"{len(row)} cells where the header has {len(names)}; a text with commas needs quotes"
+                                broken.append((place, delimiter.join(row), message))
+                    number += len(found)
+                    if wrong is not None:
+                        number += 1
+                        if "end of data" in wrong or "field limit" in wrong:
+                            raise TranscriptError(f"{path}, row {number}: {_NEVER_CLOSED}")
+                        message = f"not valid CSV: {wrong}; a cell that starts with a quotation mark must be quoted"
                         broken.append((number, "", message))
-                        continue
-                    if row and len(row) == len(names):
-                        kept.append(row)
-                        numbers.append(number)
-                    elif row and not names:
-                        names = row
-                    elif row:
-                        message = f"{len(row)} cells where the header has {len(names)}; a text with commas needs quotes"
-                        broken.append((number, delimiter.join(row), message))
             cells = np.array(kept, dtype=object).reshape(len(kept), len(names))
             columns = pd.Index(names, dtype=object)
             frame = pd.DataFrame(cells, columns=columns, index=np.array(numbers, dtype=np.int64), dtype=object)
