@@ -23,6 +23,8 @@ Floats = NDArray[np.float32]
 START, END = "\ue100", "\ue101"
 _BOUNDARIES = {START: "⟨", END: "⟩"}
 _UNKNOWN, _BLANK, _NEXT_TURN = -1, -2, -3
+# The norm of the words of a turn of usual length, whose words weigh the same whatever the exponent.
+_USUAL_NORM = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class EncoderSettings:
         Turns that a word (or word pair), and a character n-gram, must occur in to become a feature.
     cue_weight : float
         Value of a cue class that occurs once; twice as much for more. 0 leaves cues out.
+    word_norm : float
+        Exponent of the norm that the words of a turn are divided by: 1 makes all turns equally long, with less the
+        words of long turns keep more of their weight (pivoted length normalisation, Singhal et al. 1996).
     user_words : tuple of (str, int or None)
         The tokeniser's user dictionary.
     """
@@ -42,6 +47,7 @@ class EncoderSettings:
     min_df_words: int = 3
     min_df_chars: int = 10
     cue_weight: float = 0.25
+    word_norm: float = 0.5
     user_words: tuple[tuple[str, int | None], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,7 +115,8 @@ class TurnEncoder:
     """Vocabulary with inverse document frequencies, and the two ways to apply it: to many turns, to one.
 
     Words with word pairs, and characters, are two blocks. In each, an occurrence of a feature has the value
-    ``idf / sqrt(sum of idf ** 2 over the occurrences of the block)``; a cue has the value ``cue_weight``.
+    ``idf / norm``, where norm is ``sqrt(sum of idf ** 2 over the occurrences of the block)``, for words raised to the power
+    ``word_norm`` (and brought to the same size for a turn of usual length); a cue has the value ``cue_weight``.
 
     Columns stand in the order words, cues, word pairs, character n-grams; the first two groups are what
     later turns remember of a turn (`n_context` columns).
@@ -330,13 +337,23 @@ class TurnEncoder:
         share = known / (len(tokens) + n_bigrams) if normalised else 0.0
         return EncodedTurn(normalised, words, pairs, chars, cues, share)
 
+    def word_scale(self, squares: Any) -> Any:
+        """Return what the idf of words and pairs are multiplied by, given the sum of their squares (any shape, at least 1)."""
+        exponent = self.settings.word_norm
+        return squares ** (-exponent / 2) * _USUAL_NORM ** (exponent - 1)
+
+    @staticmethod
+    def char_scale(squares: Any) -> Any:
+        """Return the same for character n-grams."""
+        return squares**-0.5
+
     def weigh(self, turn: EncodedTurn) -> tuple[list[int], list[float]]:
         """Return the distinct features of a turn and their values."""
         values: dict[int, float] = dict.fromkeys([*turn.words, *turn.pairs, *turn.chars, *turn.cues], 0.0)
-        for block in ([*turn.words, *turn.pairs], turn.chars):
-            norm = float(np.square(self.weight[block]).sum()) ** 0.5
+        for block, scale_of in (([*turn.words, *turn.pairs], self.word_scale), (turn.chars, self.char_scale)):
+            scale = scale_of(max(1.0, float(np.square(self.weight[block]).sum())))
             for column in block:
-                values[column] += float(self.weight[column]) / norm
+                values[column] += float(self.weight[column]) * scale
         for column in turn.cues:
             values[column] += float(self.weight[column])
         return list(values), list(values.values())

@@ -15,6 +15,7 @@ from funnelnlp.features.conversation import UNKNOWN_ROLE, role_code
 from funnelnlp.model.frames import frame_columns, with_labels
 from funnelnlp.model.labels import Contribution, Explanation, TurnLabels
 from funnelnlp.model.tracker import TurnTracker
+from funnelnlp.model.transitions import Transitions
 from funnelnlp.model.turns import Turn, parse_turns
 from funnelnlp.model.weights import Products, Weights
 from funnelnlp.taxonomy import Task
@@ -40,6 +41,8 @@ class Model:
     weights : Weights
     info : mapping
         JSON-ready facts about the training, shown by ``funnelnlp info``.
+    transitions : Transitions, optional
+        What the labels of the turns before add.
 
     Attributes
     ----------
@@ -59,11 +62,17 @@ class Model:
     """
 
     def __init__(
-        self, tasks: tuple[Task, ...], encoder: TurnEncoder, weights: Weights, info: Mapping[str, Any] | None = None
+        self,
+        tasks: tuple[Task, ...],
+        encoder: TurnEncoder,
+        weights: Weights,
+        info: Mapping[str, Any] | None = None,
+        transitions: Transitions | None = None,
     ) -> None:
         self.tasks = tasks
         self.encoder = encoder
         self.weights = weights
+        self.transitions = transitions
         self.info = dict(info or {})
         self._products: Products | None = None
         self.min_confidence = 0.0
@@ -197,6 +206,11 @@ class Model:
                 )
         on = structure_matrix(layout, np.full(len(parsed), turn.length))[last]
         add("place", STRUCTURE_NAMES, on.tolist(), [1.0] * len(on), self.weights.structure[:, column])
+        if self.transitions and self.transitions.task == chosen:
+            plain, _ = self._plain_scores([text for _, text in parsed], layout)
+            values = self.transitions.features(plain, layout)[last]
+            for name, where, value, weight in self.transitions.parts(values, chosen.label_names.index(label)):
+                parts.append(Contribution(name, where, value, weight, value * weight))
         bias = float(self.weights.bias[column])
         parts.append(Contribution("start value", "always", 1.0, bias, bias))
         parts.sort(key=lambda part: -abs(part.contribution))
@@ -233,6 +247,13 @@ class Model:
 
     def _scores(self, texts: Sequence[str], layout: Layout) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the scores and the familiarity of every turn."""
+        scores, known = self._plain_scores(texts, layout)
+        if self.transitions:
+            self.transitions.shift(scores, layout)
+        return scores, known
+
+    def _plain_scores(self, texts: Sequence[str], layout: Layout) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the same before the transitions."""
         n, k = len(texts), len(self.weights.bias)
         result = np.empty((n, k), dtype=np.float32)
         # The last row is what row -1, "nobody spoke before", points at.

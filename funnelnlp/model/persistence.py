@@ -19,12 +19,13 @@ from funnelnlp.errors import FunnelError, ModelError
 from funnelnlp.features import EncoderSettings, TurnEncoder
 from funnelnlp.features.structure import STRUCTURE_NAMES
 from funnelnlp.model.model import Model
+from funnelnlp.model.transitions import Transitions
 from funnelnlp.model.weights import Weights
 from funnelnlp.taxonomy import Task
 from funnelnlp.text import Lexicons
 
 FORMAT = 1
-_ARRAYS = ("own", "memory", "structure", "bias", "temperature", "idf")
+_ARRAYS = ("own", "memory", "structure", "bias", "temperature", "idf", "transitions")
 _PARTS = (*(f"{name}.npy" for name in _ARRAYS), "features.json")
 _ALLOWED_BESIDE = {"model.json", "README.md"}
 
@@ -50,8 +51,10 @@ def save(model: Model, folder: str | Path) -> None:
 
     folder = Path(folder)
     check_target(folder)
-    parts = {f"{name}.npy": _npy(array) for name, array in {**model.weights.arrays(), "idf": model.encoder.idf}.items()}
-    encoder = model.encoder
+    encoder, transitions = model.encoder, model.transitions
+    # Transitions between no labels stand for none.
+    beside = {"idf": encoder.idf, "transitions": transitions.weights if transitions else np.zeros((0, 0, 0, 0), dtype=np.float32)}
+    parts = {f"{name}.npy": _npy(array) for name, array in {**model.weights.arrays(), **beside}.items()}
     features = {
         "words": encoder.words,
         "pairs": encoder.pairs,
@@ -65,6 +68,7 @@ def save(model: Model, folder: str | Path) -> None:
         "encoder": encoder.settings.to_dict(),
         "lexicons_sha256": encoder.lexicons.digest,
         "structure": list(STRUCTURE_NAMES),
+        "transitions": transitions.names if transitions else [],
         "info": model.info,
         "parts": {name: {"sha256": _digest(data), "bytes": len(data)} for name, data in sorted(parts.items())},
     }
@@ -161,7 +165,9 @@ def load(folder: str | Path) -> Model:
             arrays.pop("idf"),
         )
         tasks = tuple(Task.from_dict(task) for task in head["tasks"])
-        model = Model(tasks, encoder, Weights(**arrays), head["info"])
+        between = arrays.pop("transitions")
+        transitions = Transitions.of(tasks, head["transitions"], between) if head["transitions"] else None
+        model = Model(tasks, encoder, Weights(**arrays), head["info"], transitions)
         _check_shapes(model, folder)
     except ModelError:
         raise
@@ -227,14 +233,17 @@ def _array(data: bytes, path: Path) -> Any:
 def _check_shapes(model: Model, folder: Path) -> None:
     encoder, weights = model.encoder, model.weights
     k = sum(len(task.labels) for task in model.tasks)
-    expected = {
+    arrays = weights.arrays()
+    expected: dict[str, tuple[int, ...]] = {
         "own": (encoder.n_features, k),
         "memory": (encoder.n_context, 2 * k),
         "structure": (len(STRUCTURE_NAMES), k),
         "bias": (k,),
         "temperature": (k,),
     }
-    for name, array in weights.arrays().items():
+    if model.transitions and (made := Transitions.of(model.tasks, model.transitions.names)):
+        arrays["transitions"], expected["transitions"] = model.transitions.weights, made.weights.shape
+    for name, array in arrays.items():
         if array.shape != expected[name] or array.dtype != np.float32:
             raise ModelError(
                 f"model part {folder / name}.npy has shape {array.shape} and type {array.dtype}, "

@@ -55,9 +55,12 @@ class TurnTracker:
         # Per speaker, what their last turn adds to the scores of the turns after it.
         self._memory: dict[int, NDArray[np.float32]] = {}
         self._before_run: NDArray[np.float32] | None = None
+        # Per speaker, how likely each label of their last turn is by its plain scores (see `Transitions`).
+        self._odds: dict[int, NDArray[np.float32]] = {}
         if state is not None and state["last"] is not None:
             self._last = Position(*state["last"])
             self._memory = {int(role): np.array(row, dtype=np.float32) for role, row in state["memory"].items()}
+            self._odds = {int(role): np.array(row, dtype=np.float32) for role, row in state["odds"].items()}
             if state["before_run"] is not None:
                 self._before_run = np.array(state["before_run"], dtype=np.float32)
 
@@ -66,6 +69,7 @@ class TurnTracker:
         return {
             "last": None if self._last is None else list(astuple(self._last)),
             "memory": {str(role): row.tolist() for role, row in self._memory.items()},
+            "odds": {str(role): row.tolist() for role, row in self._odds.items()},
             "before_run": None if self._before_run is None else self._before_run.tolist(),
         }
 
@@ -109,6 +113,11 @@ class TurnTracker:
         if position.answered and self._before_run is not None:
             scores += self._before_run[k:]
         scores += products.place(position, turn.length)
+        if (transitions := model.transitions) is not None:
+            plain = scores.tolist()
+            if last is not None:
+                scores[transitions.part] += transitions.shift_of_one(plain, code, self._odds[last.role], self._odds.get(code))
+            self._odds[code] = transitions.odds(plain)
         self._memory[code] = memory
         self._last = position
         return self._labels((scores / model.weights.temperature).tolist(), role, turn.known)

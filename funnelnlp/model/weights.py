@@ -48,8 +48,8 @@ class Weights:
 class Products:
     """The weights ready to be summed: every occurrence of a feature adds one row of a table.
 
-    An occurrence weighs ``idf / norm of its block``. For one turn that is what the rows are multiplied by; many
-    turns share tables of rows multiplied by their idf, and their sums are divided by the norm.
+    An occurrence weighs its idf times the scale of its block (see `TurnEncoder`). For one turn that is what the rows are
+    multiplied by; many turns share tables of rows multiplied by their idf, and their sums are multiplied by the scale.
 
     Parameters
     ----------
@@ -61,6 +61,7 @@ class Products:
         self.weights = weights
         self.k = len(weights.bias)
         self._weight = encoder.weight
+        self._word_scale, self._char_scale = encoder.word_scale, encoder.char_scale
         self._place = weights.structure[PLACE_FEATURES].sum(axis=1) + weights.bias
         self._length = weights.structure[LENGTH_FEATURES].sum(axis=1)
 
@@ -91,10 +92,11 @@ class Products:
         words = _sums(self._lasting, encoded.words)
         said = words[:, : k + 1]
         said += _sums(self._own, encoded.pairs)
-        words *= _inverse_root(said[:, k:])
+        # No idf is below 1; without any the sum is 0 whatever it is multiplied by.
+        words *= self._word_scale(np.maximum(said[:, k:], 1))
         words += _sums(self._lasting, encoded.cues)
         drawn = _sums(self._own, encoded.chars)
-        drawn *= _inverse_root(drawn[:, k:])
+        drawn *= self._char_scale(np.maximum(drawn[:, k:], 1))
         said += drawn
         return said[:, :k], words[:, k + 1 :]
 
@@ -105,9 +107,11 @@ class Products:
         n_said = n_lasting + len(turn.pairs)
         columns = np.array([*turn.cues, *turn.words, *turn.pairs, *turn.chars], dtype=np.intp)
         values = self._weight.take(columns)
-        for block in (values[n_cues:n_said], values[n_said:]):
-            if len(block):
-                block *= float(block.dot(block)) ** -0.5
+        said, drawn = values[n_cues:n_said], values[n_said:]
+        if len(said):
+            said *= self._word_scale(float(said.dot(said)))
+        if len(drawn):
+            drawn *= self._char_scale(float(drawn.dot(drawn)))
         own = values.dot(self.weights.own.take(columns, axis=0))
         memory = values[:n_lasting].dot(self.weights.memory.take(columns[:n_lasting], axis=0))
         return own, memory
@@ -123,11 +127,6 @@ class Products:
         """Return the same of one turn, shape (k,)."""
         kind, size = kinds_of(position, length)
         return self._place[kind] + self._length[size]  # type: ignore[no-any-return]
-
-
-def _inverse_root(squares: Floats) -> Floats:
-    result: Floats = np.where(squares > 0, squares, np.float32(1)) ** np.float32(-0.5)
-    return result
 
 
 def _sums(table: Floats, rows: Ragged) -> Floats:

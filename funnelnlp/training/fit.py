@@ -22,6 +22,7 @@ from funnelnlp.features import STRUCTURE_NAMES, Encoded, EncoderSettings, Layout
 from funnelnlp.features.conversation import UNKNOWN_ROLE
 from funnelnlp.model import Model, Weights
 from funnelnlp.model.frames import conversation_codes, frame_columns
+from funnelnlp.model.transitions import Transitions
 from funnelnlp.resources import bundled
 from funnelnlp.taxonomy import BUILTIN_TASKS, Task, unique_tasks
 from funnelnlp.text import Lexicons, read_lexicons
@@ -32,6 +33,10 @@ from funnelnlp.training.noise import noisy_copies
 # Another strength must be better by this macro-F1, on folds of so many turns, to be taken instead of the usual one.
 _CLEARLY_BETTER = 0.005
 _JUDGED_ON = 4000
+# Of a log-count ratio: turns of the usual labels that a feature is taken to have been seen in besides, and its least size.
+_PRIOR_TURNS, _LEAST_RATIO = 2.0, 0.05
+# Inverse strength of the penalty on transitions: there are so few that it hardly matters.
+_TRANSITION_C = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,9 @@ class TrainingSettings:
     balance : float
         Exponent of the class weights: 0 leaves classes as frequent as they are, 1 gives each the same
         total weight.
+    ratio : float
+        Exponent of the log-count ratios that features are scaled by for each task, so that the penalty spares those that
+        tell its labels apart (after Wang & Manning, *Baselines and Bigrams*, 2012); 0 for none.
     context_weight : float
         Factor on the features of earlier turns.
     structure_weight : float
@@ -58,6 +66,9 @@ class TrainingSettings:
     noise : float
         Share of the conversations that are learnt a second time as hasty typing or speech recognition would have left
         them (`funnelnlp.training.noise`); 0 for none.
+    transitions : tuple of (str, str)
+        The task whose labels follow one another, and the one that decides how (see `funnelnlp.model.transitions`); the
+        transitions are learnt from the cross-validated scores. Empty names for none.
     tolerance : float
         Largest gradient at which a regression counts as fitted.
     folds : int
@@ -68,10 +79,12 @@ class TrainingSettings:
     C: float = 2.0
     other_strengths: tuple[float, ...] = (8.0, 0.25)
     balance: float = 0.5
+    ratio: float = 0.5
     context_weight: float = 0.5
     structure_weight: float = 0.3
     alone: int = 12
     noise: float = 0.5
+    transitions: tuple[str, str] = ("funnel_stage", "question_type")
     tolerance: float = 1e-4
     folds: int = 5
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -83,11 +96,11 @@ def own_matrix(encoded: Encoded, encoder: TurnEncoder) -> sparse.csr_matrix:
     # In double precision: single leaves the solver short of the optimum.
     weight = encoder.weight.astype(np.float64)
     result = sparse.csr_matrix((n, encoder.n_features))
-    for block in ((encoded.words, encoded.pairs), (encoded.chars,)):
+    for block, scale_of in (((encoded.words, encoded.pairs), encoder.word_scale), ((encoded.chars,), encoder.char_scale)):
         rows = np.concatenate([part.rows() for part in block])
         ids = np.concatenate([part.ids for part in block])
-        norm = np.sqrt(np.bincount(rows, weights=weight[ids] ** 2, minlength=n))
-        result += sparse.csr_matrix((weight[ids] / norm[rows], (rows, ids)), shape=result.shape)
+        scale = scale_of(np.maximum(np.bincount(rows, weights=weight[ids] ** 2, minlength=n), 1))
+        result += sparse.csr_matrix((weight[ids] * scale[rows], (rows, ids)), shape=result.shape)
     cues = encoded.cues
     return result + sparse.csr_matrix((weight[cues.ids], (cues.rows(), cues.ids)), shape=result.shape)
 
@@ -116,15 +129,39 @@ def _fit_task(
     """Return (coefficients, intercepts) of one task per strength, shapes (n_labels, n_columns) and (n_labels,)."""
     # A turn is learnt once per label that it has votes for: the log-loss expected over the votes.
     rows, y = np.nonzero(shares)
-    counts = shares.sum(axis=0)
-    weight = (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))) ** settings.balance
-    learnt = matrix[rows]
+    weight = _class_weights(shares, settings)
+    scale = _feature_scale(matrix, shares, settings.ratio)
+    learnt = (matrix @ sparse.diags(scale)).tocsr()[rows]
     regression = LogisticRegression(max_iter=4000, tol=settings.tolerance, warm_start=True)
     fitted = []
     for strength in strengths:
         regression.set_params(C=strength).fit(learnt, y, sample_weight=weight[y] * shares[rows, y])
-        fitted.append(_per_label(regression, shares.shape[1]))
+        coefficients, intercepts = _per_label(regression, shares.shape[1])
+        fitted.append((coefficients * scale, intercepts))
     return fitted
+
+
+def _class_weights(shares: Floats, settings: TrainingSettings) -> Floats:
+    counts = shares.sum(axis=0)
+    weights: Floats = (counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))) ** settings.balance
+    return weights
+
+
+def _feature_scale(matrix: sparse.csr_matrix, shares: Floats, exponent: float) -> Floats:
+    """Return a factor for every column: how far apart the labels are in it, by the root mean square of log-count ratios.
+
+    The factors leave the matrix as large as it was, so that the strength of the penalty means the same.
+    """
+    present = matrix.astype(bool).astype(np.float64)
+    counts = present.T @ shares
+    prior = shares.sum(axis=0) / shares.sum()
+    totals = counts.sum(axis=1, keepdims=True)
+    given = prior > 0
+    odds = (counts[:, given] + _PRIOR_TURNS * prior[given]) / (totals + _PRIOR_TURNS) / prior[given]
+    scale = (np.sqrt((np.log(odds) ** 2 * prior[given]).sum(axis=1)) + _LEAST_RATIO) ** exponent
+    energy = np.asarray(matrix.power(2).sum(axis=0)).ravel()
+    result: Floats = scale * np.sqrt(energy.sum() / (energy * scale**2).sum())
+    return result
 
 
 def _per_label(regression: LogisticRegression, n_labels: int) -> tuple[Floats, Floats]:
@@ -231,7 +268,8 @@ def out_of_fold(
     Returns
     -------
     ndarray of float32, shape (n, labels of all tasks)
-        Uncalibrated scores in the order of the tasks, with the strengths that `train` would choose on these folds.
+        Uncalibrated scores in the order of the tasks, with the strengths that `train` would choose on these folds and
+        shifted by transitions learnt from the other folds.
 
     Raises
     ------
@@ -241,7 +279,10 @@ def out_of_fold(
     settings = settings or TrainingSettings()
     frame = frame.reset_index(drop=True)
     pairs = _folds(frame, groups, folds or settings.folds)
-    return _cross_fit(frame, tasks, check_tasks(tasks, frame), pairs, settings, lexicons or bundled_lexicons(), n_jobs)[0]
+    shares = check_tasks(tasks, frame)
+    scores = _cross_fit(frame, tasks, shares, pairs, settings, lexicons or bundled_lexicons(), n_jobs)[0]
+    _cross_shift(frame, tasks, shares, scores, pairs, settings)
+    return scores
 
 
 def _folds(frame: pd.DataFrame, groups: Any, folds: int) -> list[tuple[Ints, Ints]]:
@@ -299,6 +340,51 @@ def _cross_fit(
     for (_, test_rows), (block,) in zip(rest, results, strict=True):
         scores[test_rows] = block
     return scores, chosen, models
+
+
+def _cross_shift(
+    frame: pd.DataFrame,
+    tasks: Sequence[Task],
+    shares: Sequence[Floats],
+    scores: NDArray[np.float32],
+    pairs: Sequence[tuple[Ints, Ints]],
+    settings: TrainingSettings,
+) -> Transitions | None:
+    """Shift left-out scores, in place, by transitions learnt from the other folds; return those learnt from all.
+
+    The other folds' scores come from models that saw this fold; transitions are too few numbers for that to matter.
+    """
+    transitions = Transitions.of(tasks, settings.transitions)
+    if transitions is None:
+        return None
+    _, roles, conversation, order = frame_columns(frame)
+    features = transitions.features(scores, lay_out(conversation, roles, order)).astype(np.float64)
+    plain = scores[:, transitions.part].astype(np.float64)
+    of_task = next(each for task, each in zip(tasks, shares, strict=True) if task == transitions.task)
+
+    def learnt(rows: Ints) -> Floats:
+        return _fit_shift(features[rows], plain[rows], of_task[rows], _class_weights(of_task, settings))
+
+    for train_rows, test_rows in pairs:
+        scores[test_rows, transitions.part] += features[test_rows] @ learnt(train_rows)
+    weights = learnt(np.arange(len(frame))).reshape(transitions.weights.shape)
+    return replace(transitions, weights=weights.astype(np.float32))
+
+
+def _fit_shift(features: Floats, plain: Floats, shares: Floats, weights: Floats) -> Floats:
+    """Return the logistic regression on features whose scores are added to given ones, shape (features, labels)."""
+    votes = shares * weights
+    total = votes.sum(axis=1, keepdims=True)
+    shape = features.shape[1], plain.shape[1]
+
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        scores = plain + features @ flat.reshape(shape)
+        log_odds = scores - special.logsumexp(scores, axis=1, keepdims=True)
+        gradient = features.T @ (np.exp(log_odds) * total - votes)
+        return float((flat @ flat) / (2 * _TRANSITION_C) - (votes * log_odds).sum()), gradient.ravel() + flat / _TRANSITION_C
+
+    result: Floats = optimize.minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B").x.reshape(shape)
+    return result
 
 
 def best_block(blocks: Sequence[NDArray[np.float32]], truth: Ints) -> int:
@@ -453,12 +539,14 @@ def train(
     n_conversations = int(conversation_codes(frame).max()) + 1
     calibrated = 2 <= settings.folds <= n_conversations and _enough(shares, frame, settings.folds)
     alerts: dict[str, float] = {}
+    transitions = None
     if not calibrated:
         model, strengths = fit_model(frame, tasks, shares, lexicons, settings), [settings.C for _ in tasks]
         temperature = np.ones_like(model.weights.temperature)
     else:
         pairs = _folds(frame, groups, settings.folds)
         scores, strengths, [model] = _cross_fit(frame, tasks, shares, pairs, settings, lexicons, n_jobs, whole=True)
+        transitions = _cross_shift(frame, tasks, shares, scores, pairs, settings)
         temperature = np.ones_like(model.weights.temperature)
         for task, of_task in zip(tasks, shares, strict=True):
             part = model.slices[task.name]
@@ -481,7 +569,7 @@ def train(
         "calibrated": calibrated,
         "alert_thresholds": alerts,
     }
-    return Model(model.tasks, model.encoder, replace(model.weights, temperature=temperature), info)
+    return Model(model.tasks, model.encoder, replace(model.weights, temperature=temperature), info, transitions)
 
 
 def _enough(shares: Sequence[Floats], frame: pd.DataFrame, folds: int) -> bool:
