@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 
 import numpy as np
 import pytest
@@ -38,6 +39,17 @@ def test_batch_and_single_turn_encode_alike(model, heldout) -> None:
 @settings(max_examples=100, deadline=None)
 def test_batch_and_single_turn_encode_alike_whatever_the_text(model, texts: list[str]) -> None:
     assert_same(model.encoder, texts)
+
+
+def test_batch_and_single_turn_find_the_same_phrases_however_they_overlap(model) -> None:
+    choose = Random(0)
+    phrases = sorted(model.encoder.lexicons.of_phrase)
+    texts = [
+        "".join(phrase[: choose.randint(1, len(phrase))] for phrase in choose.choices(phrases, k=choose.randint(1, 6)))
+        for _ in range(2000)
+    ]
+    assert_same(model.encoder, texts)
+    assert sum(len(model.encoder.encode_one(text).cues) for text in texts) > 2000
 
 
 def test_every_block_is_scaled_by_its_occurrences(model, heldout) -> None:
