@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import chain, count, pairwise, repeat
+from itertools import chain, pairwise, repeat
 from operator import add
 from typing import Any, NamedTuple
 
@@ -296,17 +296,22 @@ class TurnEncoder:
         """Where one to three characters lead: one look-up each is what a turn takes longest for.
 
         Mostly to their column. Where they are or begin a phrase, to ``n_features + 1 +`` a place in the list, which has
-        their column if there is one, the classes of the phrase that they are, and the lengths of the longer ones.
+        their column if there is one, the classes of the phrase that they are, and the lengths of the longer ones; what
+        means the same has one place.
         """
         numbers = {ngram: i for i, ngram in enumerate(self.chars, self.char_start)}
         of_phrase = self.lexicons.of_phrase if self.settings.cue_weight else {}
-        longer: dict[str, set[int]] = {phrase: set() for phrase in of_phrase if len(phrase) <= 3}
+        longer: dict[str, tuple[int, ...]] = {}
         for phrase in of_phrase:
             if len(phrase) > 3:
-                longer.setdefault(phrase[:3], set()).add(len(phrase))
-        phrases = [(numbers.get(gram), of_phrase.get(gram, ()), tuple(lengths)) for gram, lengths in longer.items()]
-        numbers.update(zip(longer, count(self.n_features + 1), strict=False))
-        return numbers, phrases
+                lengths = longer.get(phrase[:3], ())
+                longer[phrase[:3]] = lengths if len(phrase) in lengths else (*lengths, len(phrase))
+        phrases: dict[tuple[int | None, tuple[int, ...], tuple[int, ...]], int] = {}
+        for gram in (*longer, *of_phrase):
+            if len(gram) <= 3 and numbers.get(gram, 0) <= self.n_features:
+                meaning = numbers.get(gram), of_phrase.get(gram, ()), longer.get(gram, ())
+                numbers[gram] = phrases.setdefault(meaning, self.n_features + 1 + len(phrases))
+        return numbers, list(phrases)
 
     def encode_one(self, text: str) -> EncodedTurn:
         """Return the features of one raw turn; the same as `encode` gives."""

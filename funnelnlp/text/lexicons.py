@@ -37,9 +37,12 @@ class Lexicons:
         self.classes = {name: tuple(sorted(set(phrases))) for name, phrases in sorted(classes.items())}
         self.names = tuple(self.classes)
         self.of_phrase: dict[str, tuple[int, ...]] = {}
+        # Tens of thousands of phrases share some hundred combinations of classes.
+        shared: dict[tuple[int, ...], tuple[int, ...]] = {}
         for index, name in enumerate(self.names):
             for phrase in self.classes[name]:
-                self.of_phrase[phrase] = (*self.of_phrase.get(phrase, ()), index)
+                both = (*self.of_phrase.get(phrase, ()), index)
+                self.of_phrase[phrase] = shared.setdefault(both, both)
 
     @classmethod
     def from_phrases(cls, classes: Mapping[str, Iterable[str]]) -> Lexicons:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -33,6 +32,7 @@ from funnelnlp.training.noise import noisy_copies
 # Another strength must be better by this macro-F1, on folds of so many turns, to be taken instead of the usual one.
 _CLEARLY_BETTER = 0.005
 _JUDGED_ON = 4000
+_CALIBRATED_ON = 20_000
 # Of a log-count ratio: turns of the usual labels that a feature is taken to have been seen in besides, and its least size.
 _PRIOR_TURNS, _LEAST_RATIO = 2.0, 0.05
 # Inverse strength of the penalty on transitions: there are so few that it hardly matters.
@@ -49,7 +49,7 @@ class TrainingSettings:
         Inverse strength of the L2 penalty of the logistic regressions.
     other_strengths : tuple of float
         What a task may take instead: the one of best macro-F1 in the cross-validation, if that is clearly better there.
-        Few labels are learnt better with less penalty, wrong ones with more. Empty: ``C`` without asking.
+        Wrong labels are learnt better with more penalty. Empty: ``C`` without asking.
     balance : float
         Exponent of the class weights: 0 leaves classes as frequent as they are, 1 gives each the same
         total weight.
@@ -72,12 +72,13 @@ class TrainingSettings:
     tolerance : float
         Largest gradient at which a regression counts as fitted.
     folds : int
-        Cross-validation folds (by conversation) that the calibration is measured on; below 2 for none.
+        Cross-validation folds (by conversation) that the calibration is measured on; below 2 for none. When some of them
+        hold 20,000 turns, the others are not run.
     encoder : EncoderSettings
     """
 
     C: float = 2.0
-    other_strengths: tuple[float, ...] = (8.0, 0.25)
+    other_strengths: tuple[float, ...] = (0.25,)
     balance: float = 0.5
     ratio: float = 0.5
     context_weight: float = 0.5
@@ -290,11 +291,17 @@ def _folds(frame: pd.DataFrame, groups: Any, folds: int) -> list[tuple[Ints, Int
     return list(GroupKFold(min(folds, int(units.max()) + 1)).split(units, groups=units))
 
 
+def _enough_folds(pairs: list[tuple[Ints, Ints]], turns: int) -> list[tuple[Ints, Ints]]:
+    """Return the first folds, at least two, that leave out so many turns together, or all."""
+    left_out = np.cumsum([len(test_rows) for _, test_rows in pairs])
+    return pairs[: max(2, int(np.searchsorted(left_out, turns)) + 1)]
+
+
 def _cross_fit(
     frame: pd.DataFrame,
     tasks: Sequence[Task],
     shares: Sequence[Floats],
-    pairs: Sequence[tuple[Ints, Ints]],
+    pairs: list[tuple[Ints, Ints]],
     settings: TrainingSettings,
     lexicons: Lexicons,
     n_jobs: int,
@@ -318,10 +325,10 @@ def _cross_fit(
         return [scores_of(model, frame.iloc[test_rows]) for model in fitted(train_rows, strengths)]
 
     parallel = joblib.Parallel(n_jobs=n_jobs)
-    scores = np.empty((len(frame), sum(len(task.labels) for task in tasks)), dtype=np.float32)
+    scores = np.zeros((len(frame), sum(len(task.labels) for task in tasks)), dtype=np.float32)
     columns = np.split(np.arange(scores.shape[1]), np.cumsum([len(task.labels) for task in tasks])[:-1])
     chosen = [settings.C for _ in tasks]
-    judged = pairs[: max(2, math.ceil(_JUDGED_ON * len(pairs) / len(frame)))] if settings.other_strengths else []
+    judged = _enough_folds(pairs, _JUDGED_ON) if settings.other_strengths else []
     if judged:
         tried = [settings.C, *settings.other_strengths]
         results = parallel(joblib.delayed(scored)(a, b, [tried for _ in tasks]) for a, b in judged)
@@ -365,9 +372,10 @@ def _cross_shift(
     def learnt(rows: Ints) -> Floats:
         return _fit_shift(features[rows], plain[rows], of_task[rows], _class_weights(of_task, settings))
 
-    for train_rows, test_rows in pairs:
-        scores[test_rows, transitions.part] += features[test_rows] @ learnt(train_rows)
-    weights = learnt(np.arange(len(frame))).reshape(transitions.weights.shape)
+    left_out = np.concatenate([test_rows for _, test_rows in pairs])
+    for _, test_rows in pairs:
+        scores[test_rows, transitions.part] += features[test_rows] @ learnt(np.setdiff1d(left_out, test_rows))
+    weights = learnt(left_out).reshape(transitions.weights.shape)
     return replace(transitions, weights=weights.astype(np.float32))
 
 
@@ -390,6 +398,8 @@ def _fit_shift(features: Floats, plain: Floats, shares: Floats, weights: Floats)
 def best_block(blocks: Sequence[NDArray[np.float32]], truth: Ints) -> int:
     """Return which scores have the best macro-F1; the first unless others are clearly better."""
     known = truth >= 0
+    if not known.any():
+        return 0
     figures = [f1_score(truth[known], block[known].argmax(axis=1), average="macro") for block in blocks]
     figures[0] += _CLEARLY_BETTER
     return int(np.argmax(figures))
@@ -544,15 +554,17 @@ def train(
         model, strengths = fit_model(frame, tasks, shares, lexicons, settings), [settings.C for _ in tasks]
         temperature = np.ones_like(model.weights.temperature)
     else:
-        pairs = _folds(frame, groups, settings.folds)
+        pairs = _enough_folds(_folds(frame, groups, settings.folds), _CALIBRATED_ON)
+        left_out = np.sort(np.concatenate([test_rows for _, test_rows in pairs]))
         scores, strengths, [model] = _cross_fit(frame, tasks, shares, pairs, settings, lexicons, n_jobs, whole=True)
         transitions = _cross_shift(frame, tasks, shares, scores, pairs, settings)
         temperature = np.ones_like(model.weights.temperature)
         for task, of_task in zip(tasks, shares, strict=True):
             part = model.slices[task.name]
-            temperature[part] = best_temperature(scores[:, part], of_task)
-            scaled = scores[:, part] / temperature[part]
-            if task.alert_labels and (threshold := _alert_threshold(scaled, majority(of_task), task)):
+            block, votes = scores[left_out, part], of_task[left_out]
+            temperature[part] = best_temperature(block, votes)
+            scaled = block / temperature[part]
+            if task.alert_labels and (threshold := _alert_threshold(scaled, majority(votes), task)):
                 alerts[task.name] = threshold
     from funnelnlp import __version__
 

@@ -90,7 +90,7 @@ def _positive(count: Any) -> float | None:
         return None
     try:
         number = float(count)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if 0 < number < math.inf else None
 
