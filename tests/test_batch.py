@@ -24,6 +24,7 @@ import funnelnlp
 from funnelnlp import TranscriptError, read_transcripts, score_files, write_transcripts
 from funnelnlp.batch.cutting import cut
 from funnelnlp.batch.labelling import Labeller, Order
+from funnelnlp.batch.parts import ParquetBegun
 from funnelnlp.taxonomy import BUILTIN_TASKS
 from funnelnlp.transcripts.files import read_chunks
 from tests.test_transcripts import room_for
@@ -155,6 +156,28 @@ def test_columns_that_come_late_and_types_that_change(log, whole, tmp_path) -> N
     assert table["rating"].isna().sum() == 200 and table["rating"].iloc[-1] == rows[-1]["rating"]
     assert table["funnel_stage"].tolist() == whole["funnel_stage"].tolist()
     assert read_transcripts(tmp_path / "out.csv")["late"].tolist()[400:402] == ["", "{'a': 401}"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_parquet_is_the_same_encoded_while_labelling_and_after_it(late: bool, log, tmp_path, monkeypatch) -> None:
+    # Only the later parts know the type of the note.
+    notes = [None if late and row < 200 else "x" for row in range(len(log))]
+    write_transcripts(log.assign(note=notes), tmp_path / "in.jsonl")
+    ended = []
+    finish = ParquetBegun.finish
+
+    def observed(begun: ParquetBegun, n_parts: int, path: Path) -> bool:
+        ended.append(finish(begun, n_parts, path))
+        return ended[-1]
+
+    monkeypatch.setattr(ParquetBegun, "finish", observed)
+    score_files(tmp_path / "in.jsonl", tmp_path / "meanwhile.parquet", chunk_rows=60)
+    assert ended == [not late]
+    monkeypatch.setattr(ParquetBegun, "finish", lambda *_: False)
+    score_files(tmp_path / "in.jsonl", tmp_path / "after.parquet", chunk_rows=60)
+    assert (tmp_path / "meanwhile.parquet").read_bytes() == (tmp_path / "after.parquet").read_bytes()
+    assert pd.read_parquet(tmp_path / "after.parquet")["note"].isna().sum() == notes.count(None)
+    assert left(tmp_path) == ["after.parquet", "in.jsonl", "meanwhile.parquet"]
 
 
 def test_a_sheet_with_numbers_for_headings(tmp_path) -> None:

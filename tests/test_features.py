@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from funnelnlp.features import STRUCTURE_NAMES, lay_out, structure_matrix
 from funnelnlp.features.conversation import positions, role_code
-from funnelnlp.features.ngrams import KeyTable, Trie
+from funnelnlp.features.ngrams import _MULTIPLIERS, PACKED, KeyTable, Trie, word_keys
 from funnelnlp.features.structure import LENGTH_FEATURES, PLACE_FEATURES, kinds_of
 from funnelnlp.training.fit import own_matrix
 
@@ -77,6 +77,26 @@ def test_key_table_finds_what_it_holds(limit: int, data) -> None:
     wanted = [*keys, *others]
     expected = [keys.index(key) if key in keys else -1 for key in wanted]
     assert table.find(np.array(wanted, dtype=np.int64)).tolist() == expected
+
+
+def test_key_table_takes_more_room_where_keys_collide() -> None:
+    limit = 2**31 - 1
+    small = KeyTable(np.arange(3), np.arange(3), limit)
+    keys = np.arange(20_000, dtype=np.int32)
+    first, second = (small._slots(keys, multiplier) for multiplier in _MULTIPLIERS)
+    # Three keys for two slots.
+    three = keys[(first == first[0]) & (second == second[0])][:3]
+    assert len(three) == 3
+    assert KeyTable(three, np.arange(3), limit).find(np.array([*three, 1])).tolist() == [0, 1, 2, -1]
+
+
+@given(st.lists(st.text("退款吗啊\ue000 \n", min_size=1, max_size=5), max_size=20))
+def test_words_of_up_to_three_characters_have_keys_of_their_own(words: list[str]) -> None:
+    keys, lengths = word_keys(words)
+    assert lengths.tolist() == list(map(len, words))
+    short = {word: int(key) for word, key in zip(words, keys, strict=True) if len(word) <= PACKED}
+    assert len(set(short.values())) == len(short)
+    assert [short.get(word[:PACKED], key) for word, key in zip(words, keys.tolist(), strict=True)] == keys.tolist()
 
 
 @given(st.dictionaries(st.text("abcd", min_size=1, max_size=3), st.integers(0, 99), max_size=20), st.text("abcde", max_size=30))
