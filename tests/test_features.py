@@ -60,10 +60,11 @@ def test_every_block_is_scaled_by_its_occurrences(model, heldout) -> None:
         turn = encoder.encode_one(text)
         row = dict(zip(*encoder.weigh(turn), strict=True))
         assert dict(zip(matrix[i].indices.tolist(), matrix[i].data.tolist(), strict=True)) == pytest.approx(row, abs=1e-6)
-        for block in ([*turn.words, *turn.pairs], turn.chars):
+        for block, is_words in (([*turn.words, *turn.pairs], True), (turn.chars, False)):
             counts = Counter(block)
-            # The squares of all occurrences add up to 1.
-            assert not block or sum(row[c] ** 2 / n for c, n in counts.items()) == pytest.approx(1, abs=1e-5)
+            # The squares of all occurrences add up to 1; for words, to the share of their norm in the usual one.
+            usual = float(np.linalg.norm(encoder.weight[block])) / 20 if is_words else 1
+            assert not block or sum(row[c] ** 2 / n for c, n in counts.items()) == pytest.approx(usual, abs=1e-5)
         for cue, n in Counter(turn.cues).items():
             assert n <= 2 and row[cue] == pytest.approx(n * encoder.settings.cue_weight)
 

@@ -20,13 +20,15 @@ from sklearn.linear_model import LogisticRegression
 
 import funnelnlp
 from funnelnlp import FunnelError, ModelError, TranscriptError
-from funnelnlp.features import STRUCTURE_NAMES
+from funnelnlp.features import STRUCTURE_NAMES, EncoderSettings, lay_out
 from funnelnlp.features.conversation import positions
 from funnelnlp.features.encoder import END, START, char_ngrams
 from funnelnlp.features.structure import LENGTH_FEATURES, PLACE_FEATURES, kinds_of
+from funnelnlp.model import Model
 from funnelnlp.model.persistence import _head_digest
+from funnelnlp.model.transitions import Transitions
 from funnelnlp.resources import bundled
-from funnelnlp.taxonomy import BUILTIN_TASKS
+from funnelnlp.taxonomy import BUILTIN_TASKS, Label, Task
 from funnelnlp.text import Tokeniser, normalise, normalise_all
 from funnelnlp.training import TrainingSettings
 from funnelnlp.training.fit import bundled_lexicons, fit_model, scores_of
@@ -184,7 +186,7 @@ def test_explanation_names_the_words(model) -> None:
 
 def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
     small = small[small["conversation_id"].isin(small["conversation_id"].unique()[::4])].reset_index(drop=True)
-    settings = TrainingSettings(folds=0, alone=0, noise=0, tolerance=1e-9)
+    settings = TrainingSettings(folds=0, alone=0, noise=0, ratio=0, tolerance=1e-9, encoder=EncoderSettings(word_norm=1))
     lexicons = bundled_lexicons()
     shares = check_tasks(BUILTIN_TASKS, small)
     model = fit_model(small, BUILTIN_TASKS, shares, lexicons, settings)
@@ -242,7 +244,6 @@ def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
 
 
 def test_fast_path_equals_the_design_matrix_to_1e5(small) -> None:
-    from funnelnlp.features import lay_out
     from funnelnlp.model.frames import frame_columns
     from funnelnlp.training.fit import design_matrix
 
@@ -255,6 +256,50 @@ def test_fast_path_equals_the_design_matrix_to_1e5(small) -> None:
     memory = model.weights.memory / settings.context_weight
     stacked = np.vstack([model.weights.own, memory[:, :k], memory[:, k:], model.weights.structure / settings.structure_weight])
     np.testing.assert_allclose(model.scores(texts, layout), matrix @ stacked + model.weights.bias, atol=1e-5)
+
+
+# --- transitions --------------------------------------------------------------------------------------------------
+
+
+def test_transitions_add_what_their_definition_says() -> None:
+    asks = Task("asks", (Label("no"), Label("yes")))
+    stage = Task("stage", (Label("a"), Label("b"), Label("c")))
+    rng = np.random.default_rng(0)
+    made = Transitions.of([asks, stage], ("stage", "asks"), rng.normal(size=(3, 3, 3, 3)).astype(np.float32))
+    assert made is not None and made.names == ("stage", "asks")
+    roles = np.array([0, 1, 1, 0, 2, 0])
+    scores = rng.normal(size=(6, 5)).astype(np.float32)
+    shifted = scores.copy()
+    made.shift(shifted, lay_out(np.zeros(6, dtype=np.int64), roles))
+
+    def odds(values):
+        return np.exp(values) / np.exp(values).sum()
+
+    for i, role in enumerate(roles):
+        expected = scores[i, 2:].copy()
+        if i:
+            for g, asking in enumerate(odds(scores[i, :2])):
+                expected += asking * odds(scores[i - 1, 2:]) @ made.weights[role, g]
+        if (own := np.flatnonzero(roles[:i] == role)).size:
+            expected += odds(scores[own[-1], 2:]) @ made.weights[role, -1]
+        np.testing.assert_allclose(shifted[i, 2:], expected, atol=1e-6)
+    np.testing.assert_array_equal(shifted[:, :2], scores[:, :2])
+
+
+def test_transitions_need_their_task_but_not_the_gate() -> None:
+    stage = Task("stage", (Label("a"), Label("b"), Label("c")))
+    assert Transitions.of([stage], ("mood", "asks")) is None
+    alone = Transitions.of([stage], ("stage", "asks"))
+    assert alone is not None and alone.weights.shape == (3, 2, 3, 3) and alone.names == ("stage", "")
+
+
+def test_a_model_without_transitions_labels_too(model, small, tmp_path) -> None:
+    plain = Model(model.tasks, model.encoder, model.weights, model.info)
+    plain.save(tmp_path / "plain")
+    frame = small.head(200)
+    with_them, without = model.label_frame(frame), funnelnlp.load(tmp_path / "plain").label_frame(frame)
+    assert (with_them["emotion_phase_confidence"].dropna() == without["emotion_phase_confidence"].dropna()).all()
+    assert (with_them["funnel_stage_confidence"] != without["funnel_stage_confidence"]).mean() > 0.5
 
 
 # --- model folders ------------------------------------------------------------------------------------------------

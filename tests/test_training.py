@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import cohen_kappa_score, f1_score
@@ -15,10 +17,11 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.utils import get_tags
 
 from funnelnlp import FunnelClassifier, FunnelError, Task, TaxonomyError, evaluate, train
+from funnelnlp.features import EncoderSettings
 from funnelnlp.taxonomy import BUILTIN_TASKS, EMOTION_PHASE, FUNNEL_STAGE, QUESTION_TYPE
 from funnelnlp.training import TrainingSettings, agreement, check, evaluate_predictions, out_of_fold
 from funnelnlp.training.baselines import naive_predictions
-from funnelnlp.training.fit import best_block
+from funnelnlp.training.fit import _feature_scale, best_block
 from funnelnlp.training.labelled import TIED, label_numbers, label_shares
 
 QUICK = TrainingSettings(other_strengths=(), folds=0)
@@ -195,6 +198,36 @@ def test_out_of_fold_scores_come_from_models_that_have_not_seen_the_group(small)
 
 
 # --- strength of the penalty --------------------------------------------------------------------------------------
+
+
+def test_transitions_are_learnt_where_labels_follow_one_another() -> None:
+    stage = Task.from_dict({"name": "funnel_stage", "labels": ["a", "b"]})
+    rng = np.random.default_rng(0)
+    lines = []
+    for conversation in range(80):
+        first = int(rng.integers(2))
+        for turn in range(6):
+            # Labels alternate; every second turn's words say nothing of its own.
+            label = "ab"[(first + turn) % 2]
+            lines.append((conversation, "customer", "嗯嗯" if turn % 2 else {"a": "苹果多少", "b": "快递哪里"}[label], label))
+    frame = pd.DataFrame(lines, columns=["conversation_id", "role", "text", "funnel_stage"])
+    settings = TrainingSettings(alone=0, noise=0, context_weight=0, encoder=EncoderSettings(1, 1))
+    accuracy = {}
+    for names in (("funnel_stage", ""), ("", "")):
+        model = train(frame, [stage], settings=replace(settings, transitions=names), n_jobs=1)
+        accuracy[names[0]] = (model.label_frame(frame)["funnel_stage"] == frame["funnel_stage"]).mean()
+        assert (model.transitions is None) == (not names[0])
+    assert accuracy["funnel_stage"] > 0.95 > 0.8 > accuracy[""]
+
+
+def test_features_that_tell_labels_apart_are_scaled_up() -> None:
+    shares = np.repeat(np.eye(2), 50, axis=0)
+    telling, idle = np.repeat([1.0, 0.0], 50), np.tile([1.0, 0.0], 50)
+    matrix = sparse.csr_matrix(np.stack([telling, idle], axis=1))
+    scale = _feature_scale(matrix, shares, 0.5)
+    assert scale[0] > 2 * scale[1]
+    assert (matrix @ sparse.diags(scale)).power(2).sum() == pytest.approx(matrix.power(2).sum())
+    np.testing.assert_allclose(_feature_scale(matrix, shares, 0.0), 1)
 
 
 def mislabelled(frame: pd.DataFrame, task: Task, share: float) -> pd.DataFrame:

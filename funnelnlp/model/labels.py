@@ -91,8 +91,8 @@ class Contribution:
     ----------
     feature : str
         Readable name, such as ``word 退款`` or ``cue thanks``.
-    where : {"this turn", "speaker's turn before", "other speaker's turn before", "place", "always"}
-        Which text or circumstance the feature was seen in.
+    where : {"this turn", "speaker's turn before", "other speaker's turn before", "turn before", "place", "always"}
+        Which text or circumstance the feature was seen in; "turn before" is whoever's.
     value, weight, contribution : float
         ``contribution = value * weight``.
     """

@@ -42,7 +42,7 @@ class Model:
     info : mapping
         JSON-ready facts about the training, shown by ``funnelnlp info``.
     transitions : Transitions, optional
-        What the labels of the turns before add.
+        What the labels of the turns before add; set the attribute to None to label without.
 
     Attributes
     ----------

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from math import exp
+from math import exp, prod
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ class Transitions:
         rows = np.arange(n)
         result[rows, layout.role, :-1] = gate[:, :, None] * odds[layout.before][:, None, :]
         result[rows, layout.role, -1] = odds[layout.same]
-        return result.reshape(n, -1)
+        return result.reshape(n, prod(self.weights.shape[:3]))
 
     def shift(self, scores: NDArray[np.float32], layout: Layout) -> None:
         """Add to plain scores, in place; parameters as of `features`."""

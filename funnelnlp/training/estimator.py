@@ -29,6 +29,8 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
         Inverse strength of the L2 penalty.
     balance : float, default 0.5
         Exponent of the class weights; 0 for none, 1 for balanced.
+    ratio : float, default 0.5
+        Exponent of the log-count ratios that features are scaled by; 0 for none.
     context_weight : float, default 0.5
         Factor on the features of earlier turns.
     min_df_words, min_df_chars : int
@@ -58,6 +60,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
         *,
         C: float = 2.0,
         balance: float = 0.5,
+        ratio: float = 0.5,
         context_weight: float = 0.5,
         min_df_words: int = 1,
         min_df_chars: int = 1,
@@ -66,6 +69,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.C = C
         self.balance = balance
+        self.ratio = ratio
         self.context_weight = context_weight
         self.min_df_words = min_df_words
         self.min_df_chars = min_df_chars
@@ -115,6 +119,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
             C=self.C,
             other_strengths=(),
             balance=self.balance,
+            ratio=self.ratio,
             context_weight=self.context_weight,
             folds=self.calibration_folds,
             encoder=EncoderSettings(self.min_df_words, self.min_df_chars, self.cue_weight),
