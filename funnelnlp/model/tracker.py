@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple
 from math import exp
+from operator import add, truediv
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,11 +57,11 @@ class TurnTracker:
         self._memory: dict[int, NDArray[np.float32]] = {}
         self._before_run: NDArray[np.float32] | None = None
         # Per speaker, how likely each label of their last turn is by its plain scores (see `Transitions`).
-        self._odds: dict[int, NDArray[np.float32]] = {}
+        self._odds: dict[int, list[float]] = {}
         if state is not None and state["last"] is not None:
             self._last = Position(*state["last"])
             self._memory = {int(role): np.array(row, dtype=np.float32) for role, row in state["memory"].items()}
-            self._odds = {int(role): np.array(row, dtype=np.float32) for role, row in state["odds"].items()}
+            self._odds = {int(role): list(row) for role, row in state["odds"].items()}
             if state["before_run"] is not None:
                 self._before_run = np.array(state["before_run"], dtype=np.float32)
 
@@ -69,7 +70,7 @@ class TurnTracker:
         return {
             "last": None if self._last is None else list(astuple(self._last)),
             "memory": {str(role): row.tolist() for role, row in self._memory.items()},
-            "odds": {str(role): row.tolist() for role, row in self._odds.items()},
+            "odds": {str(role): list(row) for role, row in self._odds.items()},
             "before_run": None if self._before_run is None else self._before_run.tolist(),
         }
 
@@ -113,14 +114,16 @@ class TurnTracker:
         if position.answered and self._before_run is not None:
             scores += self._before_run[k:]
         scores += products.place(position, turn.length)
+        plain = scores.tolist()
         if (transitions := model.transitions) is not None:
-            plain = scores.tolist()
+            odds = transitions.odds(plain)
             if last is not None:
-                scores[transitions.part] += transitions.shift_of_one(plain, code, self._odds[last.role], self._odds.get(code))
-            self._odds[code] = transitions.odds(plain)
+                shift = transitions.shift_of_one(plain, code, self._odds[last.role], self._odds.get(code))
+                plain[transitions.part] = map(add, plain[transitions.part], shift)
+            self._odds[code] = odds
         self._memory[code] = memory
         self._last = position
-        return self._labels((scores / model.weights.temperature).tolist(), role, turn.known)
+        return self._labels(list(map(truediv, plain, products.temperature)), role, turn.known)
 
     def _labels(self, scaled: list[float], role: str | None, familiarity: float) -> TurnLabels:
         labels: dict[str, str] = {}

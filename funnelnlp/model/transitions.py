@@ -98,18 +98,16 @@ class Transitions:
         scores[:, self.part] += self.features(scores, layout) @ self.weights.reshape(-1, k)
 
     @cached_property
-    def _tables(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        # Per role: the transitions from the turn before, side by side for all gate labels, and those from the own last turn.
-        return [(table[:-1].swapaxes(0, 1).reshape(len(table[0]), -1), table[-1]) for table in self.weights]
+    def _tables(self) -> list[NDArray[np.float64]]:
+        # Per role, shape ((g + 1) * k, k).
+        return [table.reshape(-1, len(self.task.labels)).astype(np.float64) for table in self.weights]
 
-    def odds(self, scores: Sequence[float]) -> NDArray[np.float32]:
-        """Return what later turns need to know of a turn with these plain scores, shape (k,)."""
-        return np.array(softmax_one(scores[self.part]), dtype=np.float32)
+    def odds(self, scores: Sequence[float]) -> list[float]:
+        """Return what later turns need to know of a turn with these plain scores: k probabilities."""
+        return softmax_one(scores[self.part])
 
-    def shift_of_one(
-        self, scores: Sequence[float], role: int, before: NDArray[np.float32], same: NDArray[np.float32] | None
-    ) -> NDArray[np.float32]:
-        """Return what `shift` adds to the task's scores of one turn, shape (k,).
+    def shift_of_one(self, scores: Sequence[float], role: int, before: list[float], same: list[float] | None) -> list[float]:
+        """Return what `shift` adds to the k scores of one turn.
 
         Parameters
         ----------
@@ -117,13 +115,12 @@ class Transitions:
             Plain scores of all tasks.
         role : int
             As from `funnelnlp.features.conversation.role_code`.
-        before, same : ndarray of float32, shape (k,)
+        before, same : list of float
             `odds` of the turn before, and of the speaker's last turn if there was one.
         """
-        from_before, from_same = self._tables[role]
         gate = softmax_one(scores[self.gate_part]) if self.gate else [1.0]
-        added: NDArray[np.float32] = np.dot(gate, before.dot(from_before).reshape(len(gate), -1))
-        return added if same is None else added + same.dot(from_same)
+        values = [open_ * odd for open_ in gate for odd in before] + (same or [0.0] * len(before))
+        return np.dot(values, self._tables[role]).tolist()  # type: ignore[no-any-return]
 
     def parts(self, values: Floats, column: int) -> Iterator[tuple[str, str, float, float]]:
         """Yield name, circumstance, value and weight of everything that `shift` adds to one label of one turn.
