@@ -46,7 +46,7 @@ class EncoderSettings:
 
     min_df_words: int = 3
     min_df_chars: int = 10
-    cue_weight: float = 0.25
+    cue_weight: float = 0.35
     word_norm: float = 0.5
     user_words: tuple[tuple[str, int | None], ...] = ()
 

@@ -16,7 +16,7 @@ _FOLDS = 5
 
 
 def _variants() -> dict[str, TrainingSettings]:
-    whole = TrainingSettings(other_strengths=(), tolerance=1e-3)
+    whole = TrainingSettings(other_strengths=())
     encoder = whole.encoder
     return {
         "the whole recipe": whole,

@@ -114,8 +114,7 @@ def _ablation(table: pd.DataFrame) -> list[str]:
     lines = [
         "## What each part is worth",
         "",
-        "Macro-F1 on registers left out (5 folds, a slightly coarser solver than the model's), and the difference to the whole",
-        "recipe.",
+        "Macro-F1 on registers left out (5 folds), and the difference to the whole recipe.",
         "",
         _row(["variant", *(task.name for task in BUILTIN_TASKS)]),
         _row(["---"] * (1 + len(BUILTIN_TASKS))),

@@ -35,7 +35,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
         Factor on the features of earlier turns.
     min_df_words, min_df_chars : int
         Turns that a word or a character n-gram must occur in.
-    cue_weight : float, default 0.25
+    cue_weight : float, default 0.35
         Value of a lexicon class; 0 leaves the lexicons out.
     calibration_folds : int, default 0
         Folds of the cross-validation that calibrates ``predict_proba``; 0 leaves it uncalibrated.
@@ -64,7 +64,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
         context_weight: float = 0.5,
         min_df_words: int = 1,
         min_df_chars: int = 1,
-        cue_weight: float = 0.25,
+        cue_weight: float = 0.35,
         calibration_folds: int = 0,
     ) -> None:
         self.C = C

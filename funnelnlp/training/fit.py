@@ -55,7 +55,8 @@ class TrainingSettings:
         total weight.
     ratio : float
         Exponent of the log-count ratios that features are scaled by for each task, so that the penalty spares those that
-        tell its labels apart (after Wang & Manning, *Baselines and Bigrams*, 2012); 0 for none.
+        tell its labels apart (after Wang & Manning, *Baselines and Bigrams*, 2012); 0 for none. Ordinal tasks do without: what
+        marks one label strongly must not outweigh what marks the one above it.
     context_weight : float
         Factor on the features of earlier turns.
     structure_weight : float
@@ -86,7 +87,7 @@ class TrainingSettings:
     alone: int = 12
     noise: float = 0.5
     transitions: tuple[str, str] = ("funnel_stage", "question_type")
-    tolerance: float = 1e-4
+    tolerance: float = 1e-3
     folds: int = 5
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
 
@@ -216,7 +217,10 @@ def fit_models(
     copied = np.concatenate(copies)
     # On several threads BLAS adds up in another order: with one the bytes depend on neither cores nor processes.
     with threadpool_limits(1):
-        fitted = [_fit_task(matrix, of_task[copied], c, settings) for of_task, c in zip(shares, strengths, strict=True)]
+        fitted = [
+            _fit_task(matrix, of_task[copied], c, replace(settings, ratio=0.0) if task.ordinal else settings)
+            for task, of_task, c in zip(tasks, shares, strengths, strict=True)
+        ]
     return [Model(tuple(tasks), encoder, _weights(regressions, encoder, settings)) for regressions in zip(*fitted, strict=True)]
 
 
