@@ -93,5 +93,5 @@ def test_markdown_has_a_table_a_section(run) -> None:
     titles = [line for line in run[0].splitlines() if line.startswith("## ")]
     assert titles == ["## Batch", "## Single turns", "## Growth", "## Cold start", "## Training"]
     heads = [line for line in run[0].splitlines() if line.startswith("| ---")]
-    assert len(heads) == len(SECTIONS) + 1  # the batch has a second one, of accuracy
+    assert len(heads) == len(SECTIONS) + 2  # batch and training have a second one: of accuracy, of sizes
     assert set(run[1]) == {"environment", "settings", *SECTIONS}

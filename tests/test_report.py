@@ -300,6 +300,9 @@ def test_filters_sorting_and_search_agree_with_the_analysis(browser: Browser, re
     assert browser.found() == (summaries["risk"] >= 50).sum()
     browser.choose("risk", "")
     browser.choose("sort", "length")
+    # The list scrolls to the open conversation.
+    browser.js("document.getElementById('list').scrollTop = 0")
+    time.sleep(0.3)
     assert (
         browser.all(".row b")[0].text
         == summaries.sort_values("n_turns", ascending=False, kind="stable")["conversation_id"].iloc[0]

@@ -83,19 +83,32 @@ class Transitions:
             Plain scores.
         layout : Layout
         """
+        result = np.zeros((len(scores), len(self.weights), self._width), dtype=scores.dtype)
+        result[np.arange(len(scores)), layout.role] = self._of_role(scores, layout)
+        return result.reshape(len(scores), len(self.weights) * self._width)
+
+    @property
+    def _width(self) -> int:
+        return prod(self.weights.shape[1:3])
+
+    def _of_role(self, scores: Floats, layout: Layout) -> Floats:
+        """Return the features of each turn's own role, shape (n, (g + 1) * k); those of other roles are 0."""
         n, k = len(scores), len(self.task.labels)
         odds = np.concatenate([softmax(scores[:, self.part]), np.zeros((1, k), dtype=scores.dtype)])
         gate = softmax(scores[:, self.gate_part]) if self.gate else np.ones((n, 1), dtype=scores.dtype)
-        result = np.zeros((n, *self.weights.shape[:3]), dtype=scores.dtype)
-        rows = np.arange(n)
-        result[rows, layout.role, :-1] = gate[:, :, None] * odds[layout.before][:, None, :]
-        result[rows, layout.role, -1] = odds[layout.same]
-        return result.reshape(n, prod(self.weights.shape[:3]))
+        before = gate[:, :, None] * odds[layout.before][:, None, :]
+        return np.concatenate([before.reshape(n, self._width - k), odds[layout.same]], axis=1)
 
     def shift(self, scores: NDArray[np.float32], layout: Layout) -> None:
         """Add to plain scores, in place; parameters as of `features`."""
-        k = len(self.task.labels)
-        scores[:, self.part] += self.features(scores, layout) @ self.weights.reshape(-1, k)
+        # Row by row, because BLAS rounds a row differently in company of others. Only whoever labels in bulk loads it.
+        from scipy.sparse import csr_matrix
+
+        n, width = len(scores), self._width
+        columns = layout.role[:, None] * width + np.arange(width)
+        cells = self._of_role(scores, layout).ravel(), columns.ravel(), np.arange(n + 1) * width
+        table = self.weights.reshape(-1, len(self.task.labels))
+        scores[:, self.part] += csr_matrix(cells, shape=(n, len(table))) @ table
 
     @cached_property
     def _tables(self) -> list[NDArray[np.float64]]:
