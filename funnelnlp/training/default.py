@@ -91,8 +91,8 @@ def _more_data(curve: pd.DataFrame) -> list[str]:
     lines = [
         "## What more data would buy",
         "",
-        "Macro-F1 on registers left out, by the number of training conversations (`models/learning_curve.csv`, plotted in",
-        "`notebooks/learning_curve.ipynb`):",
+        "Macro-F1 on registers left out, before transitions, by the number of training conversations",
+        "(`models/learning_curve.csv`, plotted in `notebooks/learning_curve.ipynb`):",
         "",
         _row(["conversations", *(task.name for task in BUILTIN_TASKS)]),
         _row(["---"] * (1 + len(BUILTIN_TASKS))),

@@ -421,7 +421,7 @@ def learning_curve(
     seed: int = 0,
     n_jobs: int = -1,
 ) -> pd.DataFrame:
-    """Measure what more training conversations buy.
+    """Measure what more training conversations buy, before transitions.
 
     Parameters
     ----------
