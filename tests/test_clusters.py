@@ -228,14 +228,17 @@ def test_spark_survives_a_killed_worker(session, chats: Path, expected: pa.Table
         stages.update(tracker.getActiveStageIds())
         return sum(info.numFailedTasks for info in map(tracker.getStageInfo, stages) if info)
 
-    with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(spark.score_dataset, chats, tmp_path / "labelled", buckets=20, session=session)
-        until(lambda: job.done() or list(tmp_path.glob(".labelled.*/_temporary/0/task_*")))
-        workers = spark_workers()
-        assert workers, "no Python worker of Spark found"
-        for worker in workers:
+    def strike() -> object:
+        for worker in spark_workers():
             worker.kill()
-        assert until(lambda: failed_tasks() or job.done()) and failed_tasks()
+        time.sleep(0.3)  # Spark counts a failure some time after it
+        return failed_tasks() or job.done()
+
+    with ThreadPoolExecutor(1) as pool:
+        # So many tasks that some are under way whenever the workers are found; an idle one dies without a failure.
+        job = pool.submit(spark.score_dataset, chats, tmp_path / "labelled", buckets=100, session=session)
+        until(lambda: job.done() or list(tmp_path.glob(".labelled.*/_temporary/0/task_*")))
+        assert until(strike) and failed_tasks()
         job.result(120)
     check(tmp_path / "labelled", expected)
 
