@@ -18,6 +18,8 @@ from funnelnlp.text import Lexicons, Tokeniser, normalise, normalise_all, readab
 
 Ints = NDArray[np.signedinteger[Any]]
 Floats = NDArray[np.float32]
+# Of one to three characters: their column, the columns of their classes, the lengths of longer phrases that they begin.
+_Meaning = tuple[int | None, tuple[int, ...], tuple[int, ...]]
 
 # Boundary marks make "吗 at the end" a character n-gram; the normaliser lets no such character in.
 START, END = "\ue100", "\ue101"
@@ -44,7 +46,7 @@ class EncoderSettings:
         The tokeniser's user dictionary.
     """
 
-    min_df_words: int = 3
+    min_df_words: int = 5
     min_df_chars: int = 10
     cue_weight: float = 0.35
     word_norm: float = 0.5
@@ -184,7 +186,9 @@ class TurnEncoder:
             chars.update({*text, *chain(*char_ngrams(START + text + END))})
 
         def kept(counts: Counter[str], minimum: int) -> list[str]:
-            return sorted(feature for feature, count in counts.items() if count >= minimum)
+            # The commonest first: what is looked up often lies side by side, in dictionaries and weights alike.
+            common = [feature for feature, count in counts.items() if count >= minimum]
+            return sorted(common, key=lambda feature: (-counts[feature], feature))
 
         kept_words = kept(words, settings.min_df_words)
         kept_pairs = kept(pairs, settings.min_df_words)
@@ -234,6 +238,13 @@ class TurnEncoder:
         return {ngram: i for i, ngram in enumerate(self.chars, self.char_start)}
 
     @cached_property
+    def _cue_columns(self) -> dict[str, tuple[int, ...]]:
+        """Columns of the classes of every phrase."""
+        of_phrase = self.lexicons.of_phrase if self.settings.cue_weight else {}
+        columns = {classes: tuple(len(self.words) + c for c in classes) for classes in of_phrase.values()}
+        return {phrase: columns[classes] for phrase, classes in of_phrase.items()}
+
+    @cached_property
     def _pair_table(self) -> KeyTable:
         """First word × number of words + second word → column."""
         ids, n = self._word_ids, len(self.words)
@@ -243,8 +254,7 @@ class TurnEncoder:
 
     @cached_property
     def _trie(self) -> Trie:
-        cues = self.lexicons.of_phrase if self.settings.cue_weight else {}
-        return Trie(self._char_columns, {phrase: [len(self.words) + c for c in classes] for phrase, classes in cues.items()})
+        return Trie(self._char_columns, self._cue_columns)
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Return the features of many raw turns."""
@@ -292,26 +302,26 @@ class TurnEncoder:
     # --- one turn -------------------------------------------------------------------------------------------
 
     @cached_property
-    def _grams(self) -> tuple[dict[str, int], list[tuple[int | None, tuple[int, ...], tuple[int, ...]]]]:
+    def _grams(self) -> tuple[dict[str, int], list[_Meaning], dict[str, tuple[int, ...]]]:
         """Where one to three characters lead: one look-up each is what a turn takes longest for.
 
-        Mostly to their column. Where they are or begin a phrase, to ``n_features + 1 +`` a place in the list, which has
-        their column if there is one, the classes of the phrase that they are, and the lengths of the longer ones; what
-        means the same has one place.
+        Mostly to their column; where they are or begin a phrase, to ``n_features + 1 +`` a place in the list of meanings.
+        Last, the columns of the classes of the longer phrases.
         """
         numbers = {ngram: i for i, ngram in enumerate(self.chars, self.char_start)}
-        of_phrase = self.lexicons.of_phrase if self.settings.cue_weight else {}
         longer: dict[str, tuple[int, ...]] = {}
-        for phrase in of_phrase:
+        lengths: dict[str, tuple[int, ...]] = {}
+        for phrase, classes in self._cue_columns.items():
             if len(phrase) > 3:
-                lengths = longer.get(phrase[:3], ())
-                longer[phrase[:3]] = lengths if len(phrase) in lengths else (*lengths, len(phrase))
-        phrases: dict[tuple[int | None, tuple[int, ...], tuple[int, ...]], int] = {}
-        for gram in (*longer, *of_phrase):
+                longer[phrase] = classes
+                known = lengths.get(phrase[:3], ())
+                lengths[phrase[:3]] = known if len(phrase) in known else (*known, len(phrase))
+        phrases: dict[_Meaning, int] = {}
+        for gram in (*lengths, *self._cue_columns):
             if len(gram) <= 3 and numbers.get(gram, 0) <= self.n_features:
-                meaning = numbers.get(gram), of_phrase.get(gram, ()), longer.get(gram, ())
+                meaning = numbers.get(gram), self._cue_columns.get(gram, ()), lengths.get(gram, ())
                 numbers[gram] = phrases.setdefault(meaning, self.n_features + 1 + len(phrases))
-        return numbers, list(phrases)
+        return numbers, list(phrases), longer
 
     def encode_one(self, text: str) -> EncodedTurn:
         """Return the features of one raw turn; the same as `encode` gives."""
@@ -321,24 +331,24 @@ class TurnEncoder:
         pairs = [i for i in map(self._pair_columns.get, map(" ".join, pairwise(tokens))) if i is not None]
         marked = START + normalised + END
         bigrams, trigrams = char_ngrams(marked)
-        numbers, phrases = self._grams
-        n_bigrams, n_words, unknown = len(bigrams), len(self.words), self.n_features
+        numbers, phrases, longer = self._grams
+        n_bigrams, unknown = len(bigrams), self.n_features
         found = list(map(numbers.get, chain(bigrams, trigrams, normalised), repeat(unknown)))
         chars = [i for i in found if i < unknown]
         known = len(words) + len([i for i in found[:n_bigrams] if i < unknown])
         cues: list[int] = []
         for place, i in [(place, i) for place, i in enumerate(found) if i > unknown]:
-            column, classes, longer = phrases[i - unknown - 1]
+            column, classes, lengths = phrases[i - unknown - 1]
             if column is not None:
                 chars.append(column)
                 known += place < n_bigrams
             start = place - n_bigrams
-            for n in longer:
+            for n in lengths:
                 # What would reach beyond the end holds the boundary mark, so it is no phrase.
-                classes += self.lexicons.of_phrase.get(marked[start : start + n], ())
+                classes += longer.get(marked[start : start + n], ())
             for cue in classes:
-                if cues.count(n_words + cue) < 2:
-                    cues.append(n_words + cue)
+                if cues.count(cue) < 2:
+                    cues.append(cue)
         share = known / (len(tokens) + n_bigrams) if normalised else 0.0
         return EncodedTurn(normalised, words, pairs, chars, cues, share)
 

@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from funnelnlp.model.transitions import softmax_one
+
+
+class Probabilities(Mapping[str, Mapping[str, float]]):
+    """Per task the calibrated probability of every label, computed when somebody asks for it.
+
+    Parameters
+    ----------
+    names : mapping of str to sequence of str
+        Labels per task.
+    scores : mapping of str to sequence of float
+        Per task the calibrated score of each label; none where the task does not apply.
+
+    Examples
+    --------
+    >>> Probabilities({"mood": ("good", "bad")}, {"mood": [1.0, 1.0]})["mood"]
+    {'good': 0.5, 'bad': 0.5}
+    """
+
+    __slots__ = ("_computed", "_names", "_scores")
+
+    def __init__(self, names: Mapping[str, Sequence[str]], scores: Mapping[str, Sequence[float]]) -> None:
+        self._names = names
+        self._scores = scores
+        self._computed: dict[str, dict[str, float]] = {}
+
+    def __getitem__(self, task: str) -> dict[str, float]:
+        if task not in self._computed:
+            scores = self._scores[task]
+            self._computed[task] = dict(zip(self._names[task], softmax_one(scores), strict=True)) if scores else {}
+        return self._computed[task]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
 
 
 class TurnLabels(Mapping[str, "str | float | None"]):

@@ -83,8 +83,9 @@ class Model:
         }
         ends = np.cumsum([len(task.labels) for task in tasks])
         self.slices = {t.name: slice(int(e) - len(t.labels), int(e)) for t, e in zip(tasks, ends, strict=True)}
-        # Task, the only role it applies to, names and place of its labels: what labelling a single turn loops over.
-        self.outputs = [(task.name, task.role, task.label_names, self.slices[task.name]) for task in tasks]
+        self.label_names = {task.name: task.label_names for task in tasks}
+        # Task, the only role it applies to, place of its labels: what labelling a single turn loops over.
+        self.outputs = [(task.name, task.role, self.slices[task.name]) for task in tasks]
 
     def __repr__(self) -> str:
         return f"Model(tasks={[task.name for task in self.tasks]}, features={self.encoder.n_features})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple
-from math import exp
 from operator import add, truediv
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,13 @@ from numpy.typing import NDArray
 
 from funnelnlp.features import Position
 from funnelnlp.features.conversation import role_code
-from funnelnlp.model.labels import TurnLabels
+from funnelnlp.model.labels import Probabilities, TurnLabels
 from funnelnlp.model.turns import parse_role, parse_text
 
 if TYPE_CHECKING:
     from funnelnlp.model.model import Model
 
-_EMPTY: dict[str, float] = {}
+_NONE: list[float] = []
 
 
 class TurnTracker:
@@ -126,21 +125,22 @@ class TurnTracker:
         return self._labels(list(map(truediv, plain, products.temperature)), role, turn.known)
 
     def _labels(self, scaled: list[float], role: str | None, familiarity: float) -> TurnLabels:
+        model = self._model
         labels: dict[str, str] = {}
-        probabilities: dict[str, dict[str, float]] = {}
-        for task, only, names, part in self._model.outputs:
+        scores: dict[str, list[float]] = {}
+        for task, only, part in model.outputs:
             if only is not None and role is not None and role != only:
-                labels[task], probabilities[task] = "", _EMPTY
+                labels[task], scores[task] = "", _NONE
                 continue
-            block = scaled[part]
-            top = max(block)
-            odds = [exp(value - top) for value in block]
-            total = sum(odds)
-            labels[task] = names[block.index(top)] if 1 / total >= self._model.min_confidence else ""
-            probabilities[task] = {name: odd / total for name, odd in zip(names, odds, strict=True)}
+            scores[task] = block = scaled[part]
+            labels[task] = model.label_names[task][block.index(max(block))]
+        probabilities = Probabilities(model.label_names, scores)
+        if model.min_confidence:
+            for task in labels:
+                if max(probabilities[task].values(), default=1.0) < model.min_confidence:
+                    labels[task] = ""
         alerts: tuple[str, ...] = ()
-        for task, (threshold, risky) in self._model.alert_thresholds.items():
-            odds_of = probabilities[task]
-            if odds_of and sum([odds_of[label] for label in risky]) >= threshold:
+        for task, (threshold, risky) in model.alert_thresholds.items():
+            if scores[task] and sum([probabilities[task][label] for label in risky]) >= threshold:
                 alerts = (*alerts, task)
         return TurnLabels(labels, probabilities, familiarity, alerts)

@@ -133,7 +133,7 @@ class Transitions:
         """
         gate = softmax_one(scores[self.gate_part]) if self.gate else [1.0]
         values = [open_ * odd for open_ in gate for odd in before] + (same or [0.0] * len(before))
-        return np.dot(values, self._tables[role]).tolist()  # type: ignore[no-any-return]
+        return np.array(values).dot(self._tables[role]).tolist()  # type: ignore[no-any-return]
 
     def parts(self, values: Floats, column: int) -> Iterator[tuple[str, str, float, float]]:
         """Yield name, circumstance, value and weight of everything that `shift` adds to one label of one turn.

@@ -83,7 +83,7 @@ class TrainingSettings:
     balance: float = 0.5
     ratio: float = 0.5
     context_weight: float = 0.5
-    structure_weight: float = 0.3
+    structure_weight: float = 0.2
     alone: int = 12
     noise: float = 0.5
     transitions: tuple[str, str] = ("funnel_stage", "question_type")
