@@ -230,8 +230,14 @@ class TurnEncoder:
         return KeyTable(word_keys(short)[0], np.array([self._word_ids[word] for word in short]), 1 << 16 * PACKED)
 
     @cached_property
-    def _pair_columns(self) -> dict[str, int]:
-        return {pair: i for i, pair in enumerate(self.pairs, self.pair_start)}
+    def _pair_keys(self) -> list[int]:
+        """Number of the first word × number of words + number of the second."""
+        ids, n = self._word_ids, len(self.words)
+        return [ids[a] * n + ids[b] for a, b in (pair.split(" ") for pair in self.pairs)]
+
+    @cached_property
+    def _pair_columns(self) -> dict[int, int]:
+        return {key: i for i, key in enumerate(self._pair_keys, self.pair_start)}
 
     @cached_property
     def _char_columns(self) -> dict[str, int]:
@@ -246,10 +252,7 @@ class TurnEncoder:
 
     @cached_property
     def _pair_table(self) -> KeyTable:
-        """First word × number of words + second word → column."""
-        ids, n = self._word_ids, len(self.words)
-        split = (pair.split(" ") for pair in self.pairs)
-        keys = np.array([ids[a] * n + ids[b] for a, b in split], dtype=np.int64)
+        keys = np.array(self._pair_keys, dtype=np.int64)
         return KeyTable(keys, np.arange(self.pair_start, self.char_start), len(self.words) ** 2)
 
     @cached_property
@@ -327,8 +330,12 @@ class TurnEncoder:
         """Return the features of one raw turn; the same as `encode` gives."""
         normalised = normalise(text)
         tokens = self.tokeniser.cut(normalised)
-        words = [i for i in map(self._word_ids.get, tokens) if i is not None]
-        pairs = [i for i in map(self._pair_columns.get, map(" ".join, pairwise(tokens))) if i is not None]
+        n_words = len(self.words)
+        # So far below zero that no pair with an unknown word has a key.
+        ids = list(map(self._word_ids.get, tokens, repeat(-1 - n_words * (n_words + 1))))
+        words = [i for i in ids if i >= 0]
+        keys = [first * n_words + second for first, second in pairwise(ids)]
+        pairs = [i for i in map(self._pair_columns.get, keys) if i is not None]
         marked = START + normalised + END
         bigrams, trigrams = char_ngrams(marked)
         numbers, phrases, longer = self._grams

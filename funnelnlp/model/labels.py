@@ -16,26 +16,32 @@ class Probabilities(Mapping[str, Mapping[str, float]]):
     ----------
     names : mapping of str to sequence of str
         Labels per task.
+    temperatures : mapping of str to float
+        Per task what scores are divided by.
     scores : mapping of str to sequence of float
-        Per task the calibrated score of each label; none where the task does not apply.
+        Per task the score of each label; none where the task does not apply.
 
     Examples
     --------
-    >>> Probabilities({"mood": ("good", "bad")}, {"mood": [1.0, 1.0]})["mood"]
+    >>> Probabilities({"mood": ("good", "bad")}, {"mood": 1.5}, {"mood": [1.0, 1.0]})["mood"]
     {'good': 0.5, 'bad': 0.5}
     """
 
-    __slots__ = ("_computed", "_names", "_scores")
+    __slots__ = ("_computed", "_names", "_scores", "_temperatures")
 
-    def __init__(self, names: Mapping[str, Sequence[str]], scores: Mapping[str, Sequence[float]]) -> None:
+    def __init__(
+        self, names: Mapping[str, Sequence[str]], temperatures: Mapping[str, float], scores: Mapping[str, Sequence[float]]
+    ) -> None:
         self._names = names
+        self._temperatures = temperatures
         self._scores = scores
         self._computed: dict[str, dict[str, float]] = {}
 
     def __getitem__(self, task: str) -> dict[str, float]:
         if task not in self._computed:
-            scores = self._scores[task]
-            self._computed[task] = dict(zip(self._names[task], softmax_one(scores), strict=True)) if scores else {}
+            temperature = self._temperatures[task]
+            scaled = [score / temperature for score in self._scores[task]]
+            self._computed[task] = dict(zip(self._names[task], softmax_one(scaled), strict=True)) if scaled else {}
         return self._computed[task]
 
     def __iter__(self) -> Iterator[str]:

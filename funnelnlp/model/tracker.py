@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple
-from operator import add, truediv
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,7 @@ class TurnTracker:
     def __init__(self, model: Model, state: Mapping[str, Any] | None = None) -> None:
         self.text = ""
         self._model = model
+        self._temperatures = {task: float(model.weights.temperature[part.start]) for task, _, part in model.outputs}
         self._last: Position | None = None
         # Per speaker, what their last turn adds to the scores of the turns after it.
         self._memory: dict[int, NDArray[np.float32]] = {}
@@ -122,9 +123,9 @@ class TurnTracker:
             self._odds[code] = odds
         self._memory[code] = memory
         self._last = position
-        return self._labels(list(map(truediv, plain, products.temperature)), role, turn.known)
+        return self._labels(plain, role, turn.known)
 
-    def _labels(self, scaled: list[float], role: str | None, familiarity: float) -> TurnLabels:
+    def _labels(self, plain: list[float], role: str | None, familiarity: float) -> TurnLabels:
         model = self._model
         labels: dict[str, str] = {}
         scores: dict[str, list[float]] = {}
@@ -132,9 +133,9 @@ class TurnTracker:
             if only is not None and role is not None and role != only:
                 labels[task], scores[task] = "", _NONE
                 continue
-            scores[task] = block = scaled[part]
+            scores[task] = block = plain[part]
             labels[task] = model.label_names[task][block.index(max(block))]
-        probabilities = Probabilities(model.label_names, scores)
+        probabilities = Probabilities(model.label_names, self._temperatures, scores)
         if model.min_confidence:
             for task in labels:
                 if max(probabilities[task].values(), default=1.0) < model.min_confidence:

@@ -60,7 +60,6 @@ class Products:
     def __init__(self, weights: Weights, encoder: TurnEncoder) -> None:
         self.weights = weights
         self.k = len(weights.bias)
-        self.temperature: list[float] = weights.temperature.tolist()
         self._weight = encoder.weight
         self._word_scale, self._char_scale = encoder.word_scale, encoder.char_scale
         self._place = weights.structure[PLACE_FEATURES].sum(axis=1) + weights.bias

@@ -92,9 +92,15 @@ def _fasttext(corpus: Corpus) -> Labeller:
             lines = (f"{mark}{label} {' '.join(words)}\n" for label, words in zip(labels, _words(tokeniser, texts), strict=True))
             path.write_text("".join(lines), encoding="utf-8")
             # The default two million buckets would take 800 MB a task; one thread, or no two runs are alike.
-            models[task.name] = fasttext.train_supervised(
-                str(path), wordNgrams=2, epoch=25, lr=0.5, bucket=200_000, thread=1, seed=SEED, verbose=0
-            )
+            options = {"wordNgrams": 2, "epoch": 25, "lr": 0.5, "bucket": 200_000, "thread": 1, "seed": SEED, "verbose": 0}
+            for attempts_left in (2, 1, 0):
+                try:
+                    models[task.name] = fasttext.train_supervised(str(path), **options)
+                    break
+                except RuntimeError:
+                    # "Encountered NaN", now and then, where the same call succeeds the next time.
+                    if not attempts_left:
+                        raise
 
     def label(frame: pd.DataFrame) -> Labels:
         lines = [" ".join(words) for words in _words(tokeniser, frame["text"].tolist())]
