@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from funnelnlp.conversations import facts
-from funnelnlp.conversations.dialogue import LIKELY, Dialogue
+from funnelnlp.conversations.dialogue import Dialogue
 from funnelnlp.conversations.phrases import Span
 from funnelnlp.taxonomy import AGENT
 
@@ -54,8 +54,7 @@ def closed_opening(d: Dialogue, summary: Mapping[str, Any]) -> Found:
     for turn in d.agent_turns:
         if turn >= end:
             break
-        # A question that may as well belong to the solution is no part of the opening for sure.
-        if (d.says(turn, "<close_check>") and d.stages[turn] == "引导") or d.stage_certainty[turn] < LIKELY:
+        if d.says(turn, "<close_check>") and d.stages[turn] == "引导":
             continue
         if d.says(turn, "<invitation>"):
             asking.append((turn, "开放式"))

@@ -30,8 +30,8 @@ class Dialogue:
         Raw.
     stages, questions, spins, phases : sequences of str
         Labels; empty where a task does not apply.
-    stage_certainty, phase_certainty : sequence of float
-        Confidence of the stages, and of the phases, 0 to 1.
+    phase_certainty : sequence of float
+        Confidence of the phases, 0 to 1.
     index : PhraseIndex
         Over the turns of the whole log.
     offset : int
@@ -45,7 +45,6 @@ class Dialogue:
     questions: Sequence[str]
     spins: Sequence[str]
     phases: Sequence[str]
-    stage_certainty: Sequence[float]
     phase_certainty: Sequence[float]
     index: PhraseIndex
     offset: int

@@ -342,13 +342,14 @@ class TurnEncoder:
         n_bigrams, unknown = len(bigrams), self.n_features
         found = list(map(numbers.get, chain(bigrams, trigrams, normalised), repeat(unknown)))
         chars = [i for i in found if i < unknown]
-        known = len(words) + len([i for i in found[:n_bigrams] if i < unknown])
+        known = len(words) + n_bigrams - found[:n_bigrams].count(unknown)
         cues: list[int] = []
         for place, i in [(place, i) for place, i in enumerate(found) if i > unknown]:
             column, classes, lengths = phrases[i - unknown - 1]
             if column is not None:
                 chars.append(column)
-                known += place < n_bigrams
+            elif place < n_bigrams:
+                known -= 1
             start = place - n_bigrams
             for n in lengths:
                 # What would reach beyond the end holds the boundary mark, so it is no phrase.

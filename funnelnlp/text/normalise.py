@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -28,13 +28,15 @@ _VARIANTS = {
 _COMPATIBILITY = ((0xA8, 0xFF), (0x2010, 0x33FF), (0xF900, 0xFAFF), (0xFE10, 0xFFEF), (0x1F100, 0x1F1FF))
 _PICTOGRAPHS = ((0x2300, 0x23FF), (0x2600, 0x27BF), (0x2B00, 0x2BFF), (0x1F000, 0x1FAFF))
 _RARE = "〓"
-_WORDS = (("甚么", "什么"), ("干吗", "干嘛"), ("𠮶", "嗰"))
-# Slips of the keyboard that are no word of their own.
-_SLIPS = tuple(
-    slip.split("→")
-    for slip in "可已→可以 以经→已经 现再→现在 帐号→账号 帐户→账户 帐单→账单 登陆→登录 因该→应该 报歉→抱歉 须要→需要".split()
+# Other spellings, and slips of the keyboard that are no word of their own.
+_WORDS = tuple(
+    pair.split("→")
+    for pair in (
+        "甚么→什么 干吗→干嘛 𠮶→嗰 可已→可以 以经→已经 现再→现在 帐号→账号 帐户→账户 帐单→账单 登陆→登录 因该→应该 "
+        "报歉→抱歉 须要→需要"
+    ).split()
 )
-_ANY_VARIANT = re.compile("|".join(variant for variant, _ in (*_WORDS, *_SLIPS)))
+_ANY_VARIANT = re.compile("|".join(variant for variant, _ in _WORDS))
 # Sounds before a turn begins; alone they are an answer.
 _FILLERS = re.compile(r"^(?:(?:嗯+|呃+|额+|那个|就是说|就是)[, ]+)+(?=[^, ])", re.MULTILINE)
 _FILLED = "嗯呃额那就"
@@ -113,8 +115,8 @@ def _fold(texts: Sequence[str]) -> list[str]:
     return _standard("\n".join(lines)).split("\n")
 
 
-def _standard(text: str, words: Iterable[Sequence[str]] = (*_WORDS, *_SLIPS)) -> str:
-    for variant, standard in words:
+def _standard(text: str) -> str:
+    for variant, standard in _WORDS:
         text = text.replace(variant, standard)
     return text
 
@@ -167,7 +169,7 @@ def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     easy = "".join(chr(c) for c in range(0x20, 0x7F))
     easy += bytes(b for high in range(0xA1, 0xF8) for low in range(0xA1, 0xFF) for b in (high, low)).decode("gb2312", "ignore")
     # A sigma's lower case depends on its place in the word.
-    simple = set(easy) - set("Σσς") - set(_ALSO_TRADITIONAL.findall(easy)) - {variant[0] for variant, _ in _WORDS}
+    simple = set(easy) - set("Σσς") - set(_ALSO_TRADITIONAL.findall(easy))
     classes = (
         (_DATA, {*ANY_DATA.findall(easy), "…"}),
         (_SIGN, set(SIGNS)),
@@ -175,8 +177,8 @@ def _shortcut() -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
         (_DRAWN, set(re.findall(_DRAWN_OUT_CLASS, easy))),
         (_EDGE, set(_EDGES + "。、;")),
         (_FILLER, set(_FILLED)),
-        (_SLIP, {slip[0] for slip, _ in _SLIPS}),
-        (_SLIPPED, {slip[1] for slip, _ in _SLIPS}),
+        (_SLIP, {variant[0] for variant, _ in _WORDS}),
+        (_SLIPPED, {variant[1:] for variant, _ in _WORDS}),
     )
     for unit, char in zip(units, folded, strict=True):
         code = ord(unit)
@@ -228,7 +230,7 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     lines = _commas(text).split("\n")[:-1]
     slips = np.flatnonzero(special & _SLIP).tolist()
     for i in slips:
-        lines[i] = _standard(lines[i], _SLIPS)
+        lines[i] = _standard(lines[i])
     special &= ~_SLIP
     edges = (kinds[starts] | kinds[np.maximum(ends - 1, 0)]) & _EDGE
     for i in np.flatnonzero((special == 0) & (edges != 0)).tolist():
@@ -236,7 +238,7 @@ def normalise_all(texts: Sequence[str]) -> list[str]:
     worked = np.flatnonzero(special).tolist()
     uncommon = {i: text[start:end] for i, start, end in zip(worked, starts[worked].tolist(), ends[worked].tolist(), strict=True)}
     for i in uncommon.keys() & slips:
-        uncommon[i] = _standard(uncommon[i], _SLIPS)
+        uncommon[i] = _standard(uncommon[i])
     hard = np.flatnonzero(special & _HARD).tolist()
     uncommon.update(zip(hard, _fold([visible[i] for i in hard]) if hard else (), strict=True))
     for i, line in zip(uncommon, _clean(list(uncommon.values())) if uncommon else (), strict=True):

@@ -87,7 +87,7 @@ class TrainingSettings:
     alone: int = 12
     noise: float = 0.5
     transitions: tuple[str, str] = ("funnel_stage", "question_type")
-    tolerance: float = 1e-3
+    tolerance: float = 1e-4
     folds: int = 5
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
 

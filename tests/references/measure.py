@@ -33,7 +33,7 @@ class HandLabels:
 
     def label_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
         labels = {task.name: frame[task.name].fillna("") for task in BUILTIN_TASKS}
-        return frame.assign(**labels, funnel_stage_confidence=1.0, emotion_phase_confidence=1.0)
+        return frame.assign(**labels, emotion_phase_confidence=1.0)
 
 
 def read_conversations(name: str, references: list[dict]) -> pd.DataFrame:
