@@ -80,7 +80,8 @@ def test_the_detector_gives_the_events_of_the_tracker(model, heldout):
 
 
 def test_the_state_stays_small_however_long_the_conversation(model, heldout):
-    turns = list(zip(heldout["role"], heldout["text"], strict=True))
+    # The same turns again and again: the size depends on what was said last, too.
+    turns = list(zip(heldout["role"], heldout["text"], strict=True))[:500]
     tracker, sizes = Tracker(model), []
     for i in range(5000):
         tracker.add(*turns[i % len(turns)])

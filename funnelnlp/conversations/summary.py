@@ -108,7 +108,7 @@ def analyse(model: Model, frame: pd.DataFrame, rules: Rules | None = None) -> An
     Examples
     --------
     >>> import funnelnlp, pandas as pd
-    >>> turns = [("customer", "等了三天还没发货，你们太不负责了！！"), ("agent", "亲亲您别生气呢")]
+    >>> turns = [("customer", "等了三天还没发货，你们就是一群骗子！！"), ("agent", "亲亲您别生气呢")]
     >>> frame = pd.DataFrame(turns, columns=["role", "text"]).assign(conversation_id="A1")
     >>> analysis = analyse(funnelnlp.load(), frame)
     >>> analysis.summaries.loc[0, ["emotion_peak", "response_to_anger"]].tolist()
