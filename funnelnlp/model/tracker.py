@@ -142,7 +142,7 @@ class TurnTracker:
                     labels[task] = ""
         alerts: tuple[str, ...] = ()
         for task, (threshold, risky) in model.alert_thresholds.items():
-            odds = probabilities[task] if scores[task] else {}
+            odds = probabilities[task]
             if odds and sum([odds[label] for label in risky]) >= threshold:
                 alerts = (*alerts, task)
         return TurnLabels(labels, probabilities, familiarity, alerts)
