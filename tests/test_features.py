@@ -67,6 +67,15 @@ def test_every_block_is_scaled_by_its_occurrences(model, heldout) -> None:
             assert not block or sum(row[c] ** 2 / n for c, n in counts.items()) == pytest.approx(usual, abs=1e-5)
         for cue, n in Counter(turn.cues).items():
             assert n <= 2 and row[cue] == pytest.approx(n * encoder.settings.cue_weight)
+            assert row[cue + encoder.to_dense] == pytest.approx(row[cue] * encoder.cue_share(turn.length))
+
+
+def test_a_cue_counts_by_length_as_much_as_by_itself_in_a_turn_of_the_set_length(model) -> None:
+    encoder = model.encoder
+    usual = encoder.settings.cue_density
+    assert encoder.cue_share(usual) == 1
+    shares = encoder.cue_share(np.array([1, usual, 10 * usual]))
+    assert 2 > shares[0] > shares[1] > shares[2] > 0
 
 
 @pytest.mark.parametrize("limit", [2**31 - 1, 10**12])

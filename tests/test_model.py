@@ -231,12 +231,14 @@ def test_scores_equal_a_hand_built_scikit_learn_pipeline(small) -> None:
         word_rows[:, single], cue_rows, word_rows[:, ~single], scaled(chars),
         remembered[same], remembered[other], structure,
     ]  # fmt: skip
-    matrix = sparse.hstack(blocks, format="csr")
+    usual = settings.encoder.cue_density
+    by_length = sparse.diags([2 * usual / (usual + len(text)) for text in texts]) @ cue_rows
     scores = scores_of(model, small)
     for task, y in zip(BUILTIN_TASKS, map(majority, shares), strict=True):
         known = y >= 0
         counts = np.bincount(y[known])
         weight = (known.sum() / (len(counts) * counts)) ** settings.balance
+        matrix = sparse.hstack([*blocks, by_length] if task.name in settings.by_length else blocks, format="csr")
         pipeline = LogisticRegression(C=settings.C, max_iter=4000, tol=1e-9)
         pipeline.fit(matrix[known], y[known], sample_weight=weight[y[known]])
         expected = pipeline.decision_function(matrix)

@@ -37,8 +37,13 @@ class EncoderSettings:
     ----------
     min_df_words, min_df_chars : int
         Turns that a word (or word pair), and a character n-gram, must occur in to become a feature.
+    max_chars : int
+        Character n-grams at most, the commonest: what bounds the size of the model however large the corpus.
     cue_weight : float
         Value of a cue class that occurs once; twice as much for more. 0 leaves cues out.
+    cue_density : float
+        Characters of a turn in which a cue has that value in its second column too; more in shorter turns, less in longer
+        ones: there it counts by how much of the turn it is. 0 leaves the second columns out.
     word_norm : float
         Exponent of the norm that the words of a turn are divided by: 1 makes all turns equally long, with less the
         words of long turns keep more of their weight (pivoted length normalisation, Singhal et al. 1996).
@@ -48,7 +53,9 @@ class EncoderSettings:
 
     min_df_words: int = 5
     min_df_chars: int = 10
+    max_chars: int = 11_000
     cue_weight: float = 0.35
+    cue_density: float = 6.0
     word_norm: float = 0.5
     user_words: tuple[tuple[str, int | None], ...] = ()
 
@@ -60,7 +67,8 @@ class EncoderSettings:
     def from_dict(cls, data: Mapping[str, Any]) -> EncoderSettings:
         """Build settings from `to_dict` data."""
         words = tuple((str(word), frequency) for word, frequency in data["user_words"])
-        return cls(**{**data, "user_words": words})
+        # Models made before this setting have no second columns.
+        return cls(**{"cue_density": 0.0, **data, "user_words": words})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +126,11 @@ class TurnEncoder:
 
     Words with word pairs, and characters, are two blocks. In each, an occurrence of a feature has the value
     ``idf / norm``, where norm is ``sqrt(sum of idf ** 2 over the occurrences of the block)``, for words raised to the power
-    ``word_norm`` (and brought to the same size for a turn of usual length); a cue has the value ``cue_weight``.
+    ``word_norm`` (and brought to the same size for a turn of usual length); a cue has the value ``cue_weight``, and in its
+    second column that value times `cue_share`.
 
-    Columns stand in the order words, cues, word pairs, character n-grams; the first two groups are what
-    later turns remember of a turn (`n_context` columns).
+    Columns stand in the order words, cues, second columns of cues, word pairs, character n-grams; the first two groups are
+    what later turns remember of a turn (`n_context` columns).
 
     Parameters
     ----------
@@ -149,14 +158,16 @@ class TurnEncoder:
         self.tokeniser = Tokeniser(settings.user_words)
         n_cues = len(lexicons.names)
         self.n_context = len(self.words) + n_cues
-        self.pair_start = self.n_context
+        # From the column of a cue to its second one.
+        self.to_dense = n_cues if settings.cue_density else 0
+        self.pair_start = self.n_context + self.to_dense
         self.char_start = self.pair_start + len(self.pairs)
         self.n_features = self.char_start + len(self.chars)
         # Per column, what an occurrence of it weighs before its block is scaled.
         self.weight = np.concatenate(
             [
                 self.idf[: len(self.words)],
-                np.full(n_cues, settings.cue_weight, dtype=np.float32),
+                np.full(n_cues + self.to_dense, settings.cue_weight, dtype=np.float32),
                 self.idf[len(self.words) :],
             ]
         )
@@ -185,14 +196,14 @@ class TurnEncoder:
             pairs.update({f"{a} {b}" for a, b in pairwise(tokens)})
             chars.update({*text, *chain(*char_ngrams(START + text + END))})
 
-        def kept(counts: Counter[str], minimum: int) -> list[str]:
+        def kept(counts: Counter[str], minimum: int, most: int | None = None) -> list[str]:
             # The commonest first: what is looked up often lies side by side, in dictionaries and weights alike.
             common = [feature for feature, count in counts.items() if count >= minimum]
-            return sorted(common, key=lambda feature: (-counts[feature], feature))
+            return sorted(common, key=lambda feature: (-counts[feature], feature))[:most]
 
         kept_words = kept(words, settings.min_df_words)
         kept_pairs = kept(pairs, settings.min_df_words)
-        kept_chars = kept(chars, settings.min_df_chars)
+        kept_chars = kept(chars, settings.min_df_chars, settings.max_chars)
         df = np.array(
             [words[w] for w in kept_words] + [pairs[p] for p in kept_pairs] + [chars[c] for c in kept_chars],
             dtype=np.float64,
@@ -212,6 +223,7 @@ class TurnEncoder:
         return (
             *(f"word {shown(w)}" for w in self.words),
             *(f"cue {name}" for name in self.lexicons.names),
+            *(f"cue {name} by length" for name in self.lexicons.names[: self.to_dense]),
             *(f"words {shown(p)}" for p in self.pairs),
             *(f"chars {shown(c)}" for c in self.chars),
         )
@@ -370,15 +382,22 @@ class TurnEncoder:
         """Return the same for character n-grams."""
         return squares**-0.5
 
+    def cue_share(self, length: Any) -> Any:
+        """Return what a cue counts in its second column, given the length of its turn (any shape): from 2 down to 0."""
+        return 2 * self.settings.cue_density / (self.settings.cue_density + length)
+
     def weigh(self, turn: EncodedTurn) -> tuple[list[int], list[float]]:
         """Return the distinct features of a turn and their values."""
-        values: dict[int, float] = dict.fromkeys([*turn.words, *turn.pairs, *turn.chars, *turn.cues], 0.0)
+        dense = [column + self.to_dense for column in turn.cues] if self.to_dense else []
+        values: dict[int, float] = dict.fromkeys([*turn.words, *turn.pairs, *turn.chars, *turn.cues, *dense], 0.0)
         for block, scale_of in (([*turn.words, *turn.pairs], self.word_scale), (turn.chars, self.char_scale)):
             scale = scale_of(max(1.0, float(np.square(self.weight[block]).sum())))
             for column in block:
                 values[column] += float(self.weight[column]) * scale
         for column in turn.cues:
             values[column] += float(self.weight[column])
+        for column in dense:
+            values[column] += float(self.weight[column]) * self.cue_share(turn.length)
         return list(values), list(values.values())
 
 

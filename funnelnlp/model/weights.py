@@ -61,9 +61,11 @@ class Products:
         self.weights = weights
         self.k = len(weights.bias)
         self._weight = encoder.weight
-        self._word_scale, self._char_scale = encoder.word_scale, encoder.char_scale
-        self._place = weights.structure[PLACE_FEATURES].sum(axis=1) + weights.bias
-        self._length = weights.structure[LENGTH_FEATURES].sum(axis=1)
+        self._word_scale, self._char_scale, self._cue_share = encoder.word_scale, encoder.char_scale, encoder.cue_share
+        self._to_dense = encoder.to_dense
+        place = weights.structure[PLACE_FEATURES].sum(axis=1) + weights.bias
+        # One row for every kind of place with every kind of length.
+        self._structure = (place[:, None] + weights.structure[LENGTH_FEATURES].sum(axis=1)).reshape(-1, self.k)
 
     @cached_property
     def _own(self) -> Floats:
@@ -81,6 +83,12 @@ class Products:
         n = len(memory)
         return np.concatenate([self._own[:n], memory * self._weight[:n, None]], axis=1)
 
+    @cached_property
+    def _dense(self) -> Floats:
+        """What each cue adds in its second column, by its first."""
+        n = len(self.weights.memory)
+        return np.ascontiguousarray(self._own[self._to_dense : n + self._to_dense, : self.k])
+
     def many(self, encoded: Encoded) -> tuple[Floats, Floats]:
         """Return what turns add to their own scores, shape (n, k), and to those of later turns, shape (n, 2 * k).
 
@@ -95,6 +103,8 @@ class Products:
         # No idf is below 1; without any the sum is 0 whatever it is multiplied by.
         words *= self._word_scale(np.maximum(said[:, k:], 1))
         words += _sums(self._lasting, encoded.cues)
+        if self._to_dense:
+            said[:, :k] += _sums(self._dense, encoded.cues) * self._cue_share(encoded.lengths.astype(np.float32))[:, None]
         drawn = _sums(self._own, encoded.chars)
         drawn *= self._char_scale(np.maximum(drawn[:, k:], 1))
         said += drawn
@@ -105,13 +115,17 @@ class Products:
         n_cues = len(turn.cues)
         n_lasting = n_cues + len(turn.words)
         n_said = n_lasting + len(turn.pairs)
-        columns = np.array([*turn.cues, *turn.words, *turn.pairs, *turn.chars], dtype=np.intp)
+        dense = [column + self._to_dense for column in turn.cues] if self._to_dense else []
+        n_drawn = n_said + len(turn.chars)
+        columns = np.array([*turn.cues, *turn.words, *turn.pairs, *turn.chars, *dense], dtype=np.intp)
         values = self._weight.take(columns)
-        said, drawn = values[n_cues:n_said], values[n_said:]
+        said, drawn = values[n_cues:n_said], values[n_said:n_drawn]
         if len(said):
             said *= self._word_scale(float(said.dot(said)))
         if len(drawn):
             drawn *= self._char_scale(float(drawn.dot(drawn)))
+        if dense:
+            values[n_drawn:] *= self._cue_share(turn.length)
         own = values.dot(self.weights.own.take(columns, axis=0))
         memory = values[:n_lasting].dot(self.weights.memory.take(columns[:n_lasting], axis=0))
         return own, memory
@@ -119,14 +133,13 @@ class Products:
     def places(self, layout: Layout, lengths: NDArray[np.int64]) -> Floats:
         """Return what role, place and length add, and the bias, shape (n, k)."""
         place, length = kinds(layout, lengths)
-        result: Floats = np.take(self._place, place, axis=0, mode="clip")
-        result += np.take(self._length, length, axis=0, mode="clip")
+        result: Floats = self._structure.take(place * len(LENGTH_FEATURES) + length, axis=0, mode="clip")
         return result
 
     def place(self, position: Position, length: int) -> Floats:
         """Return the same of one turn, shape (k,)."""
-        kind, size = kinds_of(position, length)
-        return self._place[kind] + self._length[size]  # type: ignore[no-any-return]
+        place, size = kinds_of(position, length)
+        return self._structure[place * len(LENGTH_FEATURES) + size]  # type: ignore[no-any-return]
 
 
 def _sums(table: Floats, rows: Ragged) -> Floats:

@@ -23,6 +23,7 @@ def _variants() -> dict[str, TrainingSettings]:
         "without words and word pairs": replace(whole, encoder=replace(encoder, min_df_words=_NEVER)),
         "without character n-grams": replace(whole, encoder=replace(encoder, min_df_chars=_NEVER)),
         "without lexicon classes": replace(whole, encoder=replace(encoder, cue_weight=0.0)),
+        "without cues by length": replace(whole, encoder=replace(encoder, cue_density=0.0)),
         "without both speakers' turns before": replace(whole, context_weight=0.0),
         "without role, place and length": replace(whole, structure_weight=0.0),
         "without transitions between stages": replace(whole, transitions=("", "")),

@@ -122,7 +122,7 @@ class FunnelClassifier(ClassifierMixin, BaseEstimator):
             ratio=self.ratio,
             context_weight=self.context_weight,
             folds=self.calibration_folds,
-            encoder=EncoderSettings(self.min_df_words, self.min_df_chars, self.cue_weight),
+            encoder=EncoderSettings(self.min_df_words, self.min_df_chars, cue_weight=self.cue_weight),
         )
         self.model_ = train(frame.assign(label=np.array(names, dtype=object)[numbers]), [task], settings=settings)
         return self

@@ -70,6 +70,9 @@ class TrainingSettings:
     transitions : tuple of (str, str)
         The task whose labels follow one another, and the one that decides how (see `funnelnlp.model.transitions`); the
         transitions are learnt from the cross-validated scores. Empty names for none.
+    by_length : tuple of str
+        Tasks for which a cue also counts by how much of the turn it is (see `EncoderSettings.cue_density`): what asks in a
+        turn of five characters need not in one of fifty. An emotion is no milder for the words around it.
     tolerance : float
         Largest gradient at which a regression counts as fitted.
     folds : int
@@ -85,8 +88,9 @@ class TrainingSettings:
     context_weight: float = 0.5
     structure_weight: float = 0.2
     alone: int = 12
-    noise: float = 0.5
+    noise: float = 0.7
     transitions: tuple[str, str] = ("funnel_stage", "question_type")
+    by_length: tuple[str, ...] = ("question_type", "spin_type")
     tolerance: float = 1e-4
     folds: int = 5
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
@@ -103,8 +107,12 @@ def own_matrix(encoded: Encoded, encoder: TurnEncoder) -> sparse.csr_matrix:
         ids = np.concatenate([part.ids for part in block])
         scale = scale_of(np.maximum(np.bincount(rows, weights=weight[ids] ** 2, minlength=n), 1))
         result += sparse.csr_matrix((weight[ids] * scale[rows], (rows, ids)), shape=result.shape)
-    cues = encoded.cues
-    return result + sparse.csr_matrix((weight[cues.ids], (cues.rows(), cues.ids)), shape=result.shape)
+    rows, ids = encoded.cues.rows(), encoded.cues.ids
+    result += sparse.csr_matrix((weight[ids], (rows, ids)), shape=result.shape)
+    if encoder.to_dense:
+        share = encoder.cue_share(encoded.lengths)[rows]
+        result += sparse.csr_matrix((weight[ids] * share, (rows, ids + encoder.to_dense)), shape=result.shape)
+    return result
 
 
 def design_matrix(encoded: Encoded, layout: Layout, encoder: TurnEncoder, settings: TrainingSettings) -> sparse.csr_matrix:
@@ -215,10 +223,18 @@ def fit_models(
         matrix = sparse.vstack([matrix, design_matrix(encoder.encode(noisy_texts), again, encoder, settings)], format="csr")
         copies.append(picked)
     copied = np.concatenate(copies)
+    kept = np.ones(matrix.shape[1])
+    kept[encoder.n_context : encoder.pair_start] = 0
+    plain = (matrix @ sparse.diags(kept)).tocsr()
     # On several threads BLAS adds up in another order: with one the bytes depend on neither cores nor processes.
     with threadpool_limits(1):
         fitted = [
-            _fit_task(matrix, of_task[copied], c, replace(settings, ratio=0.0) if task.ordinal else settings)
+            _fit_task(
+                matrix if task.name in settings.by_length else plain,
+                of_task[copied],
+                c,
+                replace(settings, ratio=0.0) if task.ordinal else settings,
+            )
             for task, of_task, c in zip(tasks, shares, strengths, strict=True)
         ]
     return [Model(tuple(tasks), encoder, _weights(regressions, encoder, settings)) for regressions in zip(*fitted, strict=True)]
